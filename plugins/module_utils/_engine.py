@@ -1,0 +1,288 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The port to a Docker Engine (or to Podman's Docker-compatible socket): look, tag, remove, push, pull.
+
+This module util is private to the collection.
+
+Credentials go to the engine with the one call that needs them: nothing is logged in, and no login that is stored on the
+machine is used or changed. Streams are read line by line (C(_stream)) and end by themselves, by a silence, or with the
+task's deadline: then the connection is closed, upon which the engine gives the transfer up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
+from ansible_collections.jdcloud.jcr.plugins.module_utils._engineclient import (
+    CONNECTION_ERRORS,
+    DEFAULT_HOST,
+    APIError,
+    EngineAddress,
+    EngineClient,
+    NotFound,
+    ReadTimeout,
+    connect,
+)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._enginefault import cannot_connect
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    EngineError,
+    ImageNotFound,
+    JcrError,
+    RuleError,
+    TransferFailed,
+)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
+from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Redactor, Secret
+from ansible_collections.jdcloud.jcr.plugins.module_utils._stream import (
+    Patience,
+    PullStream,
+    PushStream,
+    classify,
+    events,
+)
+
+DEFAULT_TAG = "latest"
+TIMEOUT_SECONDS = 60.0
+IDLE_SECONDS = 300.0  # a registry may take minutes to file a large layer, and the engine says nothing meanwhile
+_NO_DIGEST = "sha256:" + "0" * 64  # of no image
+
+Fold = t.Union[PushStream, PullStream]
+Start = t.Callable[[EngineClient, dict[str, str]], t.Iterable[t.Union[bytes, str]]]
+
+
+class Engine:
+    """A Docker Engine; connects with the first call.
+
+    C(docker_host) as the docker CLI takes it (unix, tcp, https, ssh); the C(tls) options as in community.docker;
+    C(docker_timeout) in seconds for anything but a transfer, C(idle_timeout) for the silence within one. Every method
+    raises EngineError if the engine cannot be reached, MissingLibrary without the docker library, and
+    ConfigurationError for a C(docker_host) over which a secret would travel in clear.
+    """
+
+    def __init__(
+        self,
+        docker_host: str | None = None,
+        *,
+        tls: bool | None = None,
+        tls_verify: bool | None = None,
+        tls_ca_path: str | None = None,
+        tls_client_cert: str | None = None,
+        tls_client_key: str | None = None,
+        docker_timeout: float | None = None,
+        allow_insecure_docker_host: bool | None = None,
+        idle_timeout: float = IDLE_SECONDS,
+        clock: Clock | None = None,
+    ) -> None:
+        self.address = EngineAddress(
+            docker_host=docker_host or DEFAULT_HOST,
+            tls=bool(tls or tls_verify),
+            tls_verify=bool(tls_verify),
+            tls_ca_path=tls_ca_path,
+            tls_client=(tls_client_cert, tls_client_key) if tls_client_cert or tls_client_key else None,
+            allow_insecure=bool(allow_insecure_docker_host),
+            timeout=docker_timeout or TIMEOUT_SECONDS,
+            idle=idle_timeout,
+        )
+        self._clock = clock or Clock()
+        self._client: EngineClient | None = None
+
+    def describe(self) -> dict[str, t.Any]:
+        """C(version), C(api_version), C(os), C(architecture), and C(store): classic or containerd.
+
+        In the classic store an image's id is the digest of its config; in containerd's, that of its manifest or index.
+        """
+        version = self._call(lambda client: client.version())
+        return {
+            "version": version.get("Version"),
+            "api_version": version.get("ApiVersion"),
+            "store": image_store(self._call(lambda client: client.info())),
+            "os": version.get("Os"),
+            "architecture": version.get("Arch"),
+        }
+
+    def inspect(self, reference: str) -> dict[str, t.Any] | None:
+        """An image by name, digest or id: C(id), C(repo_digests), C(repo_tags), C(size) in bytes, C(os),
+        C(architecture), C(created); None if the engine does not have it."""
+        found = self._call(lambda client: client.inspect_image(reference), missing=None)
+        return found and {
+            "id": found["Id"],
+            "repo_digests": found.get("RepoDigests") or [],
+            "repo_tags": found.get("RepoTags") or [],
+            "size": found.get("Size"),
+            "os": found.get("Os"),
+            "architecture": found.get("Architecture"),
+            "created": found.get("Created"),
+        }
+
+    def tag(self, source: str, target: str) -> None:
+        """Give the image C(source) the name C(target) as well; raises ImageNotFound."""
+        image = _tagged(target, "tag")
+        if self._call(lambda client: client.tag(source, image.name, image.tag), missing=False) is False:
+            raise ImageNotFound(
+                f"the Docker Engine has no image {source!r}", cure="Build, load or pull it first, and check its name."
+            ).about("tag", f"{source!r} as {target!r}")
+
+    def remove(self, reference: str, force: bool = False) -> list[dict[str, str]]:
+        """Take a name away, and the image with its last name; a list of {untagged: name} and {deleted: id}."""
+        removed = self._call(lambda client: client.remove_image(reference, force=force), missing=[])
+        return [{key.lower(): value for key, value in step.items()} for step in removed or []]
+
+    def push(self, reference: str, username: str, password: Secret, *, deadline: Deadline) -> dict[str, t.Any]:
+        """Push the local image of this name; returns PushStream.verdict() and C(seconds).
+
+        Raises ImageNotFound (no such local image), TransferRefused, Unreachable, TransferFailed, DeadlineExceeded.
+        """
+        image = _tagged(reference, "push")
+        tag = image.tag or DEFAULT_TAG  # without one, the engine would push all tags
+        fold = PushStream(tag)
+        transfer = _Transfer(self._connected(), self.address, image, username, password)
+        began = self._clock.monotonic()
+        with _about("push", reference):
+            transfer.run(
+                lambda client, auth: client.push(image.name, tag=tag, stream=True, auth_config=auth), fold, deadline
+            )
+            return {**fold.verdict(), "seconds": round(self._clock.monotonic() - began, 3)}
+
+    def pull(self, reference: str, username: str, password: Secret, *, deadline: Deadline) -> dict[str, t.Any]:
+        """Pull by tag or digest; returns C(id), C(digest) and C(repo_digests) of what is there now.
+
+        An older image of the same name is never taken for the new one. Raises as push() does; ImageNotFound if the
+        registry does not have the image.
+        """
+        image = ImageReference.parse(reference)
+        wanted = image.digest or image.tag or DEFAULT_TAG
+        fold = PullStream(image.digest)
+        transfer = _Transfer(self._connected(), self.address, image, username, password)
+        with _about("pull", reference):
+            transfer.run(
+                lambda client, auth: client.pull(image.name, tag=wanted, stream=True, auth_config=auth), fold, deadline
+            )
+            return self._pulled(image, *fold.verdict())
+
+    def _pulled(self, image: ImageReference, digest: str | None, short_id: str | None) -> dict[str, t.Any]:
+        named = image.with_digest(image.digest) if image.digest else image.with_tag(image.tag or DEFAULT_TAG)
+        there = self.inspect(str(named))
+        if there is None:
+            raise TransferFailed("the pull ended well, but the image is not there", retryable=True)
+        digests = [known.partition("@")[2] for known in there["repo_digests"] if known.startswith(f"{image.name}@")]
+        if digest is None and short_id and there["id"].startswith(f"sha256:{short_id}") and digests:
+            digest = digests[0]
+        if digest not in digests:
+            raise TransferFailed(
+                f"{digest or short_id} was pulled, but the name stands for another image, {there['id']}: "
+                "another program moved it",
+                retryable=True,
+            )
+        return {"id": there["id"], "digest": digest, "repo_digests": there["repo_digests"]}
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _connected(self) -> EngineClient:
+        if self._client is None:
+            self._client = connect(self.address)
+        return self._client
+
+    def _call(self, work: t.Callable[[EngineClient], t.Any], **missing: t.Any) -> t.Any:
+        """What C(work) returns; C(missing) where the engine does not know the object, if that is given."""
+        client = self._connected()
+        try:
+            return work(client)
+        except APIError as error:
+            if missing and isinstance(error, NotFound):
+                return missing["missing"]
+            raise EngineError(f"the Docker Engine says: {error.explanation or error}") from error
+        except (*CONNECTION_ERRORS, ValueError) as error:
+            raise cannot_connect(error, self.address.docker_host) from error
+
+
+class _Transfer:
+    """One push or pull: its stream, and what becomes of its failures."""
+
+    def __init__(
+        self, client: EngineClient, address: EngineAddress, image: ImageReference, username: str, password: Secret
+    ) -> None:
+        self._client = client
+        self._address = address
+        self._image = image
+        self._auth = {"username": username, "password": password.reveal()}
+        self._redactor = Redactor([password])
+
+    def run(self, start: Start, fold: Fold, deadline: Deadline) -> None:
+        """Feed all events of the stream to C(fold)."""
+        with self._client.transfer(deadline):
+            try:
+                with contextlib.closing(start(self._client, self._auth)) as chunks, self._client.hung_up_in_time():
+                    self._feed(fold, chunks, deadline)
+            except APIError as error:
+                raise self._classified(error) from error
+            except CONNECTION_ERRORS as error:
+                deadline.check()
+                raise self._broken(error, fold) from error
+
+    def _feed(self, fold: Fold, chunks: t.Iterable[bytes | str], deadline: Deadline) -> None:
+        patience, waits = Patience(), 0
+        for event in events(chunks):
+            deadline.check()
+            fold.feed(self._redactor.scrub(event) if "error" in event or "errorDetail" in event else event)
+            if isinstance(fold, PushStream) and fold.waits > waits:
+                waits = fold.waits
+                finding = self._ask_registry()
+                if patience.lost(finding):
+                    finding.cause += f" (given up early: the Docker Engine had put the push off {waits} times)"
+                    raise finding
+
+    def _ask_registry(self) -> JcrError | None:
+        """What the registry refuses this very engine with just now; None if it answers or that cannot be known.
+
+        Asked for a digest that does not exist, so that no pull is counted.
+        """
+        try:
+            self._client.inspect_distribution(str(self._image.with_digest(_NO_DIGEST)), auth_config=self._auth)
+        except NotFound:
+            return None
+        except APIError as error:
+            return self._classified(error)
+        except CONNECTION_ERRORS:
+            return None
+        return None
+
+    def _classified(self, error: APIError) -> JcrError:
+        return classify(self._redactor.scrub(str(error.explanation or error)))
+
+    def _broken(self, error: BaseException, fold: Fold) -> JcrError:
+        if self._client.streamed is None and not isinstance(error, ReadTimeout):
+            return cannot_connect(error, self._address.docker_host)
+        return TransferFailed(
+            f"the Docker Engine hung up or fell silent ({type(error).__name__}); {fold.progress()}",
+            cure="Look into the Docker Engine's log.",
+            retryable=True,
+        )
+
+
+def image_store(info: t.Mapping[str, t.Any]) -> str:
+    """Where an engine keeps its images, by the answer of C(docker info): classic or containerd."""
+    return "containerd" if "io.containerd.snapshotter" in str(info.get("DriverStatus")) else "classic"
+
+
+def _tagged(reference: str, act: str) -> ImageReference:
+    image = ImageReference.parse(reference)
+    if image.digest:
+        raise RuleError(f"{reference!r} names a digest", cure="Give a tag instead.").about(act, repr(reference))
+    return image
+
+
+@contextlib.contextmanager
+def _about(act: str, reference: str) -> t.Iterator[None]:
+    try:
+        yield
+    except JcrError as error:
+        error.about(act, repr(reference))
+        raise

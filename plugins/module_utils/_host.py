@@ -1,0 +1,191 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The two adapters of the Host port: inside a module, and inside the controller's worker.
+
+This module util is private to the collection; the only one that knows AnsibleModule.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, JcrError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._options import DOCKER, ArgumentSpec
+from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource, run
+from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Redactor, Secret, forms
+
+Build = t.Callable[[Host], Resource]
+
+ENGINE_OPTIONS = tuple(DOCKER.options)
+_SEE_DOCUMENTATION = "See the module's documentation."
+
+
+class LocalHost:
+    """What both adapters share: the task's secrets, and the engine and logins of this very machine and user."""
+
+    # Exceptions that are Ansible's business (a host that cannot be reached), not failures of the task.
+    passed_on: tuple[type[Exception], ...] = ()
+
+    def __init__(self, params: t.Mapping[str, t.Any], check_mode: bool, diff_mode: bool) -> None:
+        self.params = params
+        self.check_mode = check_mode
+        self.diff_mode = diff_mode
+        self.environ: t.Mapping[str, str] = os.environ
+        self.home = os.path.expanduser("~")
+        self.redactor = Redactor()
+        self.secrets: list[Secret] = []
+
+    def keep_secret(self, secret: Secret) -> None:
+        self.redactor.add(secret)
+        self.secrets.append(secret)
+
+    # Both ports are imported where they are first used: most modules need neither, and docker's SDK is slow to load.
+
+    def engine(self) -> t.Any:
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._engine import Engine
+
+        return Engine(**engine_options(self.params, self.environ))
+
+    def docker_config(self) -> t.Any:
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerlogin import DockerConfig, default_config_path
+
+        path = self.params.get("config_path") or default_config_path(self.environ, self.home)
+        return DockerConfig(path, clock=Clock())
+
+
+class Module(AnsibleModule):
+    """An AnsibleModule that tells of bad options, which it finds itself, as of every other failure."""
+
+    def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
+        if "error" not in result:
+            result.update(_failed(ConfigurationError(msg, cure=_SEE_DOCUMENTATION)))
+            msg = result.pop("msg")
+        super().fail_json(msg, **result)
+
+
+class ModuleHost(LocalHost):
+    """A task that runs as a module, on any machine."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        super().__init__(module.params, module.check_mode, module._diff)
+        self._module = module
+
+    def warn(self, text: str) -> None:
+        self._module.warn(self.redactor.scrub(text))
+
+
+class ControllerHost(LocalHost):
+    """A task that runs inside the controller's worker, on behalf of an action plugin."""
+
+    def __init__(self, params: t.Mapping[str, t.Any], check_mode: bool, diff_mode: bool) -> None:
+        super().__init__(params, check_mode, diff_mode)
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(self.redactor.scrub(text))
+
+
+def run_module(spec: ArgumentSpec, build: Build) -> None:
+    """The body of every module: read the options, run the resource, say what came of it."""
+    module = Module(supports_check_mode=True, **spec.arguments())
+    host = ModuleHost(module)
+    result, secret_result = perform(host, build)
+    if not secret_result:
+        # A second net under the redactor. A secret that the task asked for would be masked by it as well.
+        for secret in host.secrets:
+            module.no_log_values.update(forms(secret.reveal()))
+    leave = module.fail_json if result.get("failed") else module.exit_json
+    leave(**with_secrets(result, secret_result))
+
+
+def perform(host: LocalHost, build: Build) -> tuple[dict[str, t.Any], dict[str, dict[str, t.Any]]]:
+    """Run a resource; returns the scrubbed result, and apart from it the secrets that the task asked for."""
+    built: list[Resource] = []
+
+    def remember(port: Host) -> Resource:
+        built.append(build(port))
+        return built[0]
+
+    result = guarded(host, lambda: run(host, remember))
+    return result, {} if result.get("failed") else built[0].secret_result()
+
+
+def guarded(host: LocalHost, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+    """The scrubbed result of C(work), a failed one included.
+
+    Nothing is ever raised out of a task but what C(host.passed_on) names.
+    """
+    try:
+        result = work()
+    except host.passed_on:
+        raise
+    except JcrError as error:
+        result = _failed(error)
+    except Exception as error:  # a defect: Ansible would print the options, secrets included, with its traceback
+        result = _defect(error)
+    return host.redactor.scrub(result)
+
+
+def _defect(error: Exception) -> dict[str, t.Any]:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    failure = JcrError(
+        f"internal error in {os.path.basename(where.filename)}, line {where.lineno}: {type(error).__name__}: {error}",
+        cure="This is a defect of the collection: please report it with this text.",
+    )
+    return _failed(failure)
+
+
+def _failed(error: JcrError) -> dict[str, t.Any]:
+    return {"failed": True, "changed": False, **error.failure()}
+
+
+def run_step(spec: ArgumentSpec, step: t.Callable[[ModuleHost], t.Any]) -> None:
+    """The body of jcr_on_host: one call whose answer is the whole result."""
+    module = Module(supports_check_mode=True, **spec.arguments())
+    host = ModuleHost(module)
+    result = guarded(host, lambda: {"changed": False, "answer": step(host)})
+    leave = module.fail_json if result.get("failed") else module.exit_json
+    leave(**result)
+
+
+def with_secrets(result: dict[str, t.Any], secret_result: dict[str, dict[str, t.Any]]) -> dict[str, t.Any]:
+    """The result with the secrets put where they were asked for."""
+    return {**result, **{key: {**result[key], **secrets} for key, secrets in secret_result.items()}}
+
+
+def validated(spec: ArgumentSpec, given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Options as AnsibleModule would give them to a module: checked, converted, defaults filled in.
+
+    Raises ConfigurationError with all complaints at once.
+    """
+    arguments = spec.arguments()
+    checked = ArgumentSpecValidator(arguments.pop("argument_spec"), **arguments).validate(given)
+    if checked.errors:
+        messages = [
+            f"unsupported parameters: {error.msg}" if isinstance(error, UnsupportedError) else error.msg
+            for error in checked.errors
+        ]
+        raise ConfigurationError("; ".join(messages), cure=_SEE_DOCUMENTATION)
+    return checked.validated_parameters
+
+
+def engine_options(params: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """How to reach the Docker Engine: by option, else by the environment variables of the docker CLI."""
+    options = {name: params.get(name) for name in ENGINE_OPTIONS}
+    if options["docker_host"] or not environ.get("DOCKER_HOST"):
+        return options
+    options["docker_host"] = environ["DOCKER_HOST"]
+    certificates = environ.get("DOCKER_CERT_PATH")
+    if environ.get("DOCKER_TLS_VERIFY") and certificates:
+        names = {"tls_ca_path": "ca.pem", "tls_client_cert": "cert.pem", "tls_client_key": "key.pem"}
+        options.update({name: os.path.join(certificates, file) for name, file in names.items()}, tls_verify=True)
+    return options

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the manifest of an image or of an index tells. Pure.
+
+This module util is private to the collection.
+
+A manifest is written by whoever pushed the image, so nothing is taken for granted: what is not as the Docker and OCI
+image specifications say is as good as absent, and never an error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing as t
+
+_DOCKER_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+_OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """C(document) is the decoded manifest; None if there is none, or no JSON object."""
+
+    document: dict[str, t.Any] | None
+
+    @classmethod
+    def parse(cls, text: str | bytes | None) -> Manifest:
+        try:
+            document = json.loads(text) if text else None
+        except (ValueError, RecursionError):
+            document = None
+        return cls(document if isinstance(document, dict) else None)
+
+    @property
+    def media_type(self) -> str | None:
+        """What the manifest calls itself, or what its shape says: OCI manifests need not name their type."""
+        named = self._get("mediaType", str)
+        if named:
+            return named
+        if self._get("schemaVersion", int) == 1:
+            return _DOCKER_SCHEMA_1
+        if self._get("manifests", list) is not None:
+            return _OCI_INDEX
+        return _OCI_MANIFEST if self.config_digest else None
+
+    @property
+    def config_digest(self) -> str | None:
+        """The id that the image has in a Docker Engine with the classic image store."""
+        config = self._get("config", dict)
+        return config["digest"] if _is_descriptor(config) else None
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of config and layers as they are stored; None for an index, which does not say."""
+        blobs = [self._get("config", dict), *(self._get("layers", list) or [None])]
+        return sum(blob["size"] for blob in blobs) if all(map(_is_descriptor, blobs)) else None
+
+    @property
+    def platforms(self) -> list[str]:
+        """C(os/architecture[/variant]) of each child of an index, in its order.
+
+        Attestations, which call their platform unknown, are left out.
+        """
+        names = [_platform(child) for child in self._get("manifests", list) or []]
+        return [name for name in names if name and not name.startswith("unknown/")]
+
+    def _get(self, key: str, kind: type) -> t.Any:
+        value = (self.document or {}).get(key)
+        return value if isinstance(value, kind) else None
+
+
+def _platform(child: t.Any) -> str | None:
+    platform = child.get("platform") if isinstance(child, dict) else None
+    if not isinstance(platform, dict):
+        return None
+    parts = [platform.get(key) for key in ("os", "architecture", "variant")]
+    if not all(isinstance(part, str) and part for part in parts[:2]):
+        return None
+    return "/".join(part for part in parts if isinstance(part, str) and part)
+
+
+def _is_descriptor(value: t.Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    digest, size = value.get("digest"), value.get("size")
+    sized = isinstance(size, int) and not isinstance(size, bool) and size >= 0
+    return sized and isinstance(digest, str) and _DIGEST.fullmatch(digest) is not None

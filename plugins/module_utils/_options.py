@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options that modules share, in parts; each part has a doc fragment of the same name.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import DEFAULT_HOURS
+
+
+@dataclasses.dataclass(frozen=True)
+class ArgumentSpec:
+    """Options together with the conditions among them, so that neither gets lost when parts are put together."""
+
+    options: t.Mapping[str, t.Mapping[str, t.Any]]
+    mutually_exclusive: tuple[tuple[str, ...], ...] = ()
+    required_together: tuple[tuple[str, ...], ...] = ()
+    required_one_of: tuple[tuple[str, ...], ...] = ()
+    required_if: tuple[tuple[t.Any, ...], ...] = ()
+
+    def merge(self, *parts: ArgumentSpec) -> ArgumentSpec:
+        """This spec with the options and conditions of C(parts) added; a later part wins where names are equal."""
+        merged = self
+        for part in parts:
+            merged = ArgumentSpec(
+                options={**merged.options, **part.options},
+                mutually_exclusive=merged.mutually_exclusive + part.mutually_exclusive,
+                required_together=merged.required_together + part.required_together,
+                required_one_of=merged.required_one_of + part.required_one_of,
+                required_if=merged.required_if + part.required_if,
+            )
+        return merged
+
+    def arguments(self) -> dict[str, t.Any]:
+        """Keyword arguments for AnsibleModule and for ArgumentSpecValidator alike."""
+        return {
+            "argument_spec": {name: dict(option) for name, option in self.options.items()},
+            "mutually_exclusive": [list(names) for names in self.mutually_exclusive],
+            "required_together": [list(names) for names in self.required_together],
+            "required_one_of": [list(names) for names in self.required_one_of],
+            "required_if": [list(condition) for condition in self.required_if],
+        }
+
+
+# Environment variables and profiles stand in for these options in _credentials, not as a fallback here: an explicit
+# profile must win over an access key in the environment, which a fallback could not know.
+CONNECTION = ArgumentSpec(
+    options={
+        "access_key": {"type": "str", "no_log": False},
+        "secret_key": {"type": "str", "no_log": True},
+        "security_token": {"type": "str", "no_log": True},
+        "profile": {"type": "str"},
+        "region": {"type": "str", "aliases": ["region_id"]},
+        "endpoint": {"type": "str"},
+        "validate_certs": {"type": "bool", "default": True},
+        "ca_path": {"type": "path"},
+        "timeout": {"type": "float", "default": 20.0},
+        "deadline": {"type": "float", "default": 300.0},
+        "retries": {"type": "int", "default": 5},
+        "allowed_registry_hosts": {"type": "list", "elements": "str", "default": []},
+    },
+)
+
+STATE = ArgumentSpec(options={"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}})
+
+DRIFT = ArgumentSpec(options={"on_drift": {"type": "str", "choices": ["warn", "fail", "ignore"], "default": "warn"}})
+
+NAMES = ArgumentSpec(
+    options={"validate_names": {"type": "str", "choices": ["documented", "server"], "default": "documented"}},
+)
+
+TOKEN = ArgumentSpec(
+    options={
+        "hours": {"type": "int", "default": DEFAULT_HOURS},
+        "min_remaining": {"type": "int", "default": 30},
+        "on_rate_limit": {"type": "str", "choices": ["reuse", "wait", "fail"], "default": "fail"},
+        "cache": {"type": "path"},
+    },
+)
+
+DOCKER = ArgumentSpec(
+    options={
+        "docker_host": {"type": "str"},
+        "tls": {"type": "bool", "default": False},
+        "tls_verify": {"type": "bool", "default": False},
+        "tls_ca_path": {"type": "path"},
+        "tls_client_cert": {"type": "path"},
+        "tls_client_key": {"type": "path"},
+        "docker_timeout": {"type": "float", "default": 60.0},
+        "allow_insecure_docker_host": {"type": "bool", "default": False},
+    },
+    required_together=(("tls_client_cert", "tls_client_key"),),
+)

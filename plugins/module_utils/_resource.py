@@ -1,0 +1,170 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read → want → plan → apply → return, once for all modules.
+
+This module util is private to the collection.
+
+A module brings a Resource: what its objects are, what is wanted, how to write. run() is the only place that knows
+check mode, diff, drift, results and failures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    AlreadyExists,
+    Drift,
+    JcrError,
+    NotApplied,
+    NotFound,
+    UnknownOutcome,
+)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import Plan, State, make_plan
+from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
+
+
+class Host(t.Protocol):
+    """Where a task runs: what it was asked, and how it speaks to Ansible and to the machine. Adapters: _host."""
+
+    params: t.Mapping[str, t.Any]
+    check_mode: bool
+    diff_mode: bool
+    environ: t.Mapping[str, str]
+    home: str
+
+    def warn(self, text: str) -> None: ...
+
+    def keep_secret(self, secret: Secret) -> None:
+        """Never let this value, in any of its forms, into a result, a warning or a message."""
+
+    def engine(self) -> t.Any:
+        """The Docker Engine of the machine that the task is meant for, as _engine.Engine offers it."""
+
+    def docker_config(self) -> t.Any:
+        """The docker logins of the machine and user that the task is meant for, as _dockerlogin.DockerConfig."""
+
+
+class Resource:
+    """The objects of one task. Methods are called in the order in which they stand here."""
+
+    # Fields that the service cannot change once an object exists; a difference in them is drift.
+    fixed: tuple[str, ...] = ()
+    # Fields that the diff shows; the others are made by the service.
+    shown: tuple[str, ...] = ()
+
+    def purpose(self) -> tuple[str, str]:
+        """Act and object of the whole task, for failures whose own act is not known: C(("push", "image 'x'"))."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Refuse bad input before anything is sent (RuleError and its like)."""
+
+    def read(self) -> State:
+        """The present state of the objects that the task is about."""
+        raise NotImplementedError
+
+    def want(self, before: State) -> State:
+        """The wanted state. Asked again after a write: the answer must then call for no further change."""
+        raise NotImplementedError
+
+    def foresee(self, plan: Plan) -> None:
+        """Raise what apply() would raise, as far as it can be known without writing. Called in check mode only."""
+
+    def apply(self, plan: Plan) -> None:
+        """Carry out the plan. Never called in check mode, nor for a plan without changes."""
+        raise NotImplementedError
+
+    def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
+        """The module's own return values; C(after) is the state read back, or the planned one in check mode."""
+        raise NotImplementedError
+
+    def secret_result(self) -> dict[str, dict[str, t.Any]]:
+        """What a task that asked for a secret gets on top: {return value: {key: secret}}."""
+        return {}
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+def run(host: Host, build: t.Callable[[Host], Resource]) -> dict[str, t.Any]:
+    """Do one task on C(host) and return its result; raises a JcrError where it fails."""
+    with contextlib.closing(build(host)) as resource:
+        try:
+            resource.check()
+            return _perform(host, resource)
+        except JcrError as error:
+            error.about(*resource.purpose())
+            raise
+
+
+def _perform(host: Host, resource: Resource) -> dict[str, t.Any]:
+    before, plan = _plan(resource)
+    _tell_drift(host, plan)
+    after = _planned_state(before, plan)
+    if plan.changed and host.check_mode:
+        resource.foresee(plan)
+    elif plan.changed:
+        plan, after = _apply(resource, plan)
+    result = {"changed": plan.changed, **resource.result(plan, after)}
+    if resource.fixed:
+        result["drift"] = _told_drift(plan)
+    if host.diff_mode:
+        result["diff"] = plan.diff(resource.shown)
+    return result
+
+
+def _plan(resource: Resource) -> tuple[State, Plan]:
+    before = resource.read()
+    return before, make_plan(before, resource.want(before), resource.fixed)
+
+
+def _apply(resource: Resource, plan: Plan) -> tuple[Plan, State]:
+    """Carry out the plan and prove it by reading back; returns the plan that was carried out and the state after it."""
+    try:
+        resource.apply(plan)
+    except UnknownOutcome:
+        # The write may have been done. Sending it again could do it twice; reading tells.
+        after, rest = _plan(resource)
+        if rest.changed:
+            raise
+        return plan, after
+    except (AlreadyExists, NotFound):
+        # Somebody else was quicker: if nothing is left to do, nothing was changed by this task.
+        after, rest = _plan(resource)
+        if rest.changed:
+            raise
+        return rest, after
+    after, rest = _plan(resource)
+    if rest.changed:
+        left = ", ".join(f"{change.action} '{change.key}'" for change in rest.changes if change.action != "none")
+        raise NotApplied(
+            f"the service accepted the change, but reading back still shows the old state (left to do: {left})",
+            cure="Run the task again; if it stays so, something else changes the same objects.",
+        )
+    return plan, after
+
+
+def _planned_state(before: State, plan: Plan) -> State:
+    return {**before, **{change.key: change.after for change in plan.changes}}
+
+
+def _tell_drift(host: Host, plan: Plan) -> None:
+    policy = host.params.get("on_drift", "ignore")
+    for change in plan.drifted:
+        for name, (present, wanted) in change.drift.items():
+            text = f"{name} of '{change.key}' is {present!r}, wanted is {wanted!r}; the service cannot change it"
+            if policy == "fail":
+                raise Drift(text, cure="Take the present value into the task, or use on_drift: warn or ignore.")
+            if policy == "warn":
+                host.warn(f"{text}, so it stays as it is.")
+
+
+def _told_drift(plan: Plan) -> dict[str, dict[str, dict[str, t.Any]]]:
+    return {
+        change.key: {name: {"present": present, "wanted": wanted} for name, (present, wanted) in change.drift.items()}
+        for change in plan.drifted
+    }

@@ -1,0 +1,224 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task needs to speak to the service: account, client, token broker, each made when it is first asked for.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
+from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
+from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
+from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import resolve
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import AlreadyExists, JcrError, NotFound, RuleError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._models import format_time
+from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
+from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import region as check_region
+from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import token_hours
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token, TokenBroker, default_cache_dir
+from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport, is_loopback
+
+
+class Session:
+    """One task's conversation with the service.
+
+    Making it sends nothing. Raises CredentialsError, ConfigurationError or RuleError for options that cannot work.
+    """
+
+    def __init__(self, host: Host, clock: Clock | None = None) -> None:
+        self._host = host
+        self._params = host.params
+        self.clock = clock or Clock()
+        self.deadline = Deadline(self.clock, self._params["deadline"])
+        self._unkept: dict[str, Token] = {}
+        self.account = resolve(self._params, host.environ, host.home)
+        host.keep_secret(self.account.credential.secret_key)
+        if self.account.credential.security_token:
+            host.keep_secret(self.account.credential.security_token)
+        for text in filter(None, [*self.account.warnings, check_region(self.account.region)]):
+            host.warn(text)
+
+    @property
+    def region(self) -> str:
+        return self.account.region
+
+    @functools.cached_property
+    def client(self) -> Client:
+        transport = Transport(
+            self.account.endpoint,
+            verify=self.verify,
+            timeout=self._params["timeout"],
+            clock=self.clock,
+        )
+        return Client(
+            self.account,
+            transport=transport,
+            clock=self.clock,
+            deadline=self.deadline,
+            retries=self._params["retries"],
+            read_only=self._host.check_mode,
+        )
+
+    @property
+    def verify(self) -> bool | str:
+        """Which certificates to trust: none checked, the system's, or those of a file."""
+        if not self._params["validate_certs"]:
+            return False
+        return self._params["ca_path"] or self._host.environ.get("JDCLOUD_CA_PATH") or True
+
+    @functools.cached_property
+    def broker(self) -> TokenBroker:
+        cache = self._params.get("cache") or default_cache_dir(self._host.environ, self._host.home)
+        return TokenBroker(self.client, cache, clock=self.clock)
+
+    def registry_host(self, registry: str, inner: bool = False) -> str | None:
+        """The host that docker speaks to for C(registry), checked before anything secret may be sent to it.
+
+        None if the registry does not exist. Raises HostNotAllowed for a host that is not the expected one.
+        """
+        found = self.client.registry(registry)
+        if found is None:
+            return None
+        return _reference.check_registry_host(
+            found["uri"],
+            registry,
+            self.region,
+            allowed=self._params["allowed_registry_hosts"],
+            loopback_endpoint=is_loopback(self.account.endpoint),
+        )
+
+    def foreseen_host(self, registry: str) -> str:
+        """The host of a registry, by the documented rule where it does not exist (yet)."""
+        return self.registry_host(registry) or _reference.registry_host(registry, self.region)
+
+    def missing(self, error: NotFound) -> None:
+        """Something that the task builds on does not exist.
+
+        A real run fails. A prediction goes on with a warning: an earlier task of the real run may create it.
+        """
+        if not self._host.check_mode:
+            raise error
+        self._host.warn(f"{error.message} Predicted as if an earlier task of the real run creates it.")
+
+    def usable_registry_host(self, registry: str) -> str:
+        """The checked host of a registry that has to exist; in check mode the foreseen one if it does not."""
+        host = self.registry_host(registry)
+        if host is None:
+            self.missing(
+                NotFound(
+                    f"registry '{registry}' does not exist in {self.region}",
+                    cure="Create it with jcr_registry, or check the name and the region.",
+                )
+            )
+            host = _reference.registry_host(registry, self.region)
+        return host
+
+    # --- tokens ------------------------------------------------------------------------------------------------------
+
+    @property
+    def min_remaining(self) -> datetime.timedelta:
+        return datetime.timedelta(minutes=self._params["min_remaining"])
+
+    def check_token_options(self) -> None:
+        """Refuse hours and min_remaining that can never be met."""
+        hours = token_hours(self._params["hours"])
+        if not 0 <= self._params["min_remaining"] < hours * 60:
+            raise RuleError(
+                f"min_remaining is {self._params['min_remaining']} minutes, but a token of {hours} h must outlive it",
+                cure=f"Choose min_remaining from 0 to {hours * 60 - 1} minutes, or more hours.",
+            )
+
+    def token(self, registry: str) -> Token:
+        """A token of C(registry) that lives long enough: from the cache, or issued now."""
+        token = self.broker.acquire(
+            registry,
+            hours=self._params["hours"],
+            min_remaining=self.min_remaining,
+            on_rate_limit=self._params["on_rate_limit"],
+        )
+        self.keep_token(token)
+        if token.expires_at is None:  # the broker does not keep it, so that this task is the only one to know it
+            self._unkept[registry] = token
+        return token
+
+    def foresee_token(self, registry: str) -> None:
+        """Fail as token() would for want of a free slot, as far as the cache can tell. Issues and writes nothing."""
+        self.broker.foresee(
+            registry, min_remaining=self.min_remaining, on_rate_limit=self._params["on_rate_limit"]
+        )
+
+    def usable_tokens(self, registry: str) -> list[Token]:
+        """The cached tokens that token() would be content with now, the longest living first. Issues, writes nothing.
+
+        Where the hour's tokens are used up and O(on_rate_limit=reuse), those are all that are valid.
+        """
+        if registry in self._unkept:
+            return [self._unkept[registry]]
+        held = self.held_tokens(registry)
+        long_enough = [token for token in held if token.expires_at - self.client.now() > self.min_remaining]
+        if not long_enough and self._params["on_rate_limit"] == "reuse":
+            return held if self.broker.ledger(registry)["next_slot_at"] else []
+        return long_enough
+
+    def held_tokens(self, registry: str) -> list[Token]:
+        """The cached tokens of C(registry) that the service lists as valid, the longest living first."""
+        held = self.broker.held(registry)
+        for token in held:
+            self.keep_token(token)
+        return held
+
+    def keep_token(self, token: Token) -> None:
+        self._host.keep_secret(token.password)
+        self._host.keep_secret(token.authorization_token)
+
+    def close(self) -> None:
+        """Hand the broker's warnings on, and let go of the connections."""
+        if "broker" in self.__dict__:
+            for text in self.broker.warnings:
+                self._host.warn(text)
+        if "client" in self.__dict__:
+            self.client.close()
+
+
+class ServiceResource(Resource):
+    """A resource that speaks to the service through a session of its own."""
+
+    def __init__(self, host: Host) -> None:
+        self.params = host.params
+        self.host = host
+
+    @functools.cached_property
+    def session(self) -> Session:
+        """Made when first used, so that a failure to make it can say what the task was about."""
+        return Session(self.host)
+
+    @property
+    def place(self) -> str:
+        """The region as the end of a message's object, C( in cn-north-1); nothing where it cannot be told."""
+        try:
+            return f" in {self.session.region}"
+        except JcrError:
+            return ""
+
+    def close(self) -> None:
+        if "session" in self.__dict__:
+            self.session.close()
+
+
+def accept_checked_name(what: str, code: int, reason: str) -> None:
+    """Judge the answer of checkRegistryName or checkRepositoryName: 0 passes, 1 empty, 2 ill-formed, 3 taken."""
+    if code == 3:
+        raise AlreadyExists(f"{what} is taken already: {reason}", cure="Choose another name.")
+    if code != 0:
+        raise RuleError(f"the service does not accept {what}: {reason}", cure="Choose a name that the service accepts.")
+
+
+def moment(value: datetime.datetime | None) -> str | None:
+    """A time as the collection returns it: RFC 3339 in UTC, whole seconds."""
+    return None if value is None else format_time(value)

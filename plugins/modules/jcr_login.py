@@ -1,0 +1,148 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: jcr_login
+short_description: Log docker clients in to registries of JD Cloud Container Registry
+version_added: 0.1.0
+description:
+  - Makes sure that a docker configuration holds a login for a registry that lives long enough, or that it holds none.
+    Afterwards the plain C(docker) client, and everything else that reads the file, can push and pull.
+  - The token comes from the controller's cache or is issued by the controller; it appears in no output, in no argument
+    of a process and in no other file.
+  - Other logins and unknown keys of the configuration are kept. A credential store that is configured there is used.
+  - To log in another user, become that user.
+options:
+  registry:
+    description: The name of the registry.
+    type: str
+  registries:
+    description: The names of several registries.
+    type: list
+    elements: str
+  config_path:
+    description:
+      - The docker configuration.
+      - Without it, C(config.json) in E(DOCKER_CONFIG), and then C(~/.docker/config.json) of the user that the task
+        runs as.
+    type: path
+  inner:
+    description: Whether to log in to the registry's host inside the VPC as well, with the same token.
+    type: bool
+    default: false
+  verify:
+    description: Whether to try the token at the registry (C(/v2/)) before it is written.
+    type: bool
+    default: true
+extends_documentation_fragment:
+  - jdcloud.jcr.state
+  - jdcloud.jcr.token
+  - jdcloud.jcr.connection
+  - jdcloud.jcr.attributes
+seealso:
+  - module: jdcloud.jcr.jcr_token
+  - module: jdcloud.jcr.jcr_image
+  - name: JD Cloud Container Registry
+    description: The vendor's documentation of the service.
+    link: https://docs.jdcloud.com/en/container-registry/product-overview
+author:
+  - the jdcloud.jcr contributors (@jdcloud-jcr)
+"""
+
+EXAMPLES = r"""
+---
+- name: Log in
+  jdcloud.jcr.jcr_login:
+    registry: myregistry
+
+- name: Log the user that runs the builds in
+  jdcloud.jcr.jcr_login:
+    registry: myregistry
+  become: true
+  become_user: builder
+
+- name: Log in to two registries, also inside the VPC
+  jdcloud.jcr.jcr_login:
+    registries:
+      - myregistry
+      - otherregistry
+    inner: true
+
+- name: Keep the login in a file of its own
+  jdcloud.jcr.jcr_login:
+    registry: myregistry
+    config_path: /etc/kubelet/docker/config.json
+
+- name: Log out
+  jdcloud.jcr.jcr_login:
+    registry: myregistry
+    state: absent
+"""
+
+RETURN = r"""
+---
+logins:
+  description: The logins, one for each host.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    host:
+      description: The registry's host.
+      returned: always
+      type: str
+      sample: myregistry-cn-north-1.jcr.service.jdcloud.com
+    path:
+      description: The docker configuration.
+      returned: always
+      type: str
+      sample: /home/me/.docker/config.json
+    user:
+      description: The user name of the login; null with O(state=absent).
+      returned: always
+      type: str
+      sample: jdcloud
+    changed:
+      description: Whether this login was changed, or would be in check mode.
+      returned: always
+      type: bool
+      sample: true
+    expires_at:
+      description: When the login expires; null where it is not known yet in check mode, and with O(state=absent).
+      returned: always
+      type: str
+      sample: "2026-01-02T00:34:56Z"
+error:
+  description:
+    - What went wrong, for programs; RV(ignore:msg) tells the same to people.
+    - V(kind) is the class of the failure. V(message) is the cause alone. V(code), V(status), V(request_id) and
+      V(http_status) are what the service answered, null where it did not. V(retryable) says whether the same task may
+      succeed later as it is. V(attempts) says how often the call was made.
+  returned: failure
+  type: dict
+  sample:
+    kind: not_found
+    code: 404
+    status: NOT_FOUND
+    message: "the service answered 404 NOT_FOUND: registry myregistry does not exist"
+    request_id: bbf8vinuw9142j3npttfgp2kg4vf9bj7
+    http_status: 404
+    retryable: false
+    attempts: 1
+"""
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._host import run_module
+from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_login import SPEC, LoginResource
+
+
+def main() -> None:
+    run_module(SPEC, LoginResource)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: jcr_token
+short_description: Have a valid token of a registry, or release tokens
+version_added: 0.1.0
+description:
+  - Makes sure that there is a token with which docker clients can log in to a registry, and that it lives long enough.
+    A token that was issued earlier is used again while it does, so running the task again issues nothing.
+  - The service issues at most 5 tokens an hour, shows each one only once, and lets each one die after 24 hours at the
+    latest. So tokens are kept in O(cache), which all tasks of this collection share.
+  - No secret is returned unless O(return_secret=true) asks for it, and then it is in no output. Most playbooks need no
+    secret at all, since M(jdcloud.jcr.jcr_login) and M(jdcloud.jcr.jcr_image) take their tokens from the same cache.
+options:
+  registry:
+    description: The name of the registry.
+    type: str
+    required: true
+  dest:
+    description:
+      - An C(.xlsx) file to write the token to, as the console offers it for download, readable by its owner only.
+      - A directory gets a file called C(<registry>-token.xlsx).
+    type: path
+  return_secret:
+    description:
+      - Whether to return RV(token.password) and RV(token.authorization_token).
+      - The task's result is then kept out of every output, but it can be registered.
+    type: bool
+    default: false
+  token:
+    description: With O(state=absent), the one token to release, as its authorization token or its password.
+    type: str
+  all:
+    description:
+      - With O(state=absent), release all valid tokens of the registry, whoever had them issued.
+      - With neither this nor O(token), those in O(cache) are released.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - jdcloud.jcr.state
+  - jdcloud.jcr.token
+  - jdcloud.jcr.connection
+  - jdcloud.jcr.attributes
+seealso:
+  - module: jdcloud.jcr.jcr_login
+  - module: jdcloud.jcr.jcr_image
+  - name: JD Cloud Container Registry
+    description: The vendor's documentation of the service.
+    link: https://docs.jdcloud.com/en/container-registry/product-overview
+author:
+  - the jdcloud.jcr contributors (@jdcloud-jcr)
+"""
+
+EXAMPLES = r"""
+---
+- name: A token that lives for at least 30 minutes more
+  jdcloud.jcr.jcr_token:
+    registry: myregistry
+
+- name: A token for a long night, and the file that the console would offer
+  jdcloud.jcr.jcr_token:
+    registry: myregistry
+    hours: 24
+    min_remaining: 600
+    dest: ~/
+
+- name: Wait for a slot if 5 tokens were issued within the last hour
+  jdcloud.jcr.jcr_token:
+    registry: myregistry
+    on_rate_limit: wait
+    deadline: 4000
+
+- name: The password itself, for a tool that this collection does not know
+  jdcloud.jcr.jcr_token:
+    registry: myregistry
+    return_secret: true
+  register: jcr
+
+- name: Release the tokens that tasks on this machine had issued
+  jdcloud.jcr.jcr_token:
+    registry: myregistry
+    state: absent
+
+- name: Release all tokens of the registry
+  jdcloud.jcr.jcr_token:
+    registry: myregistry
+    state: absent
+    all: true
+"""
+
+RETURN = r"""
+---
+token:
+  description: The token; null with O(state=absent).
+  returned: success
+  type: dict
+  contains:
+    registry:
+      description: The registry it is for.
+      returned: always
+      type: str
+      sample: myregistry
+    host:
+      description: The host to log in to.
+      returned: always
+      type: str
+      sample: myregistry-cn-north-1.jcr.service.jdcloud.com
+    hosts:
+      description: All hosts of the registry, the one inside the VPC included.
+      returned: always
+      type: list
+      elements: str
+      sample:
+        - myregistry-cn-north-1.jcr.service.jdcloud.com
+        - myregistry-cn-north-1-inner.jcr.service.jdcloud.com
+    username:
+      description: The user name to log in with.
+      returned: always
+      type: str
+      sample: jdcloud
+    expires_at:
+      description: When it expires; null in check mode for a token to be issued.
+      returned: always
+      type: str
+      sample: "2026-01-02T00:34:56Z"
+    expires_in:
+      description: How many seconds it still lives; null in check mode for a token to be issued.
+      returned: always
+      type: int
+      sample: 43200
+    issued:
+      description: Whether this task had it issued.
+      returned: always
+      type: bool
+      sample: true
+    source:
+      description: Where it came from, V(cache) or V(api).
+      returned: always
+      type: str
+      sample: api
+    issued_last_hour:
+      description: How many tokens of the registry were issued within the last hour, as far as O(cache) knows.
+      returned: always
+      type: int
+      sample: 1
+    next_slot_at:
+      description: When the next token can be issued; null if one can be now.
+      returned: always
+      type: str
+      sample: "2026-01-01T13:34:56Z"
+    password:
+      description: The password for docker clients.
+      returned: with O(return_secret=true)
+      type: str
+      sample: VALUE_KEPT_OUT_OF_EVERY_OUTPUT
+    authorization_token:
+      description: The token as the service gave it.
+      returned: with O(return_secret=true)
+      type: str
+      sample: VALUE_KEPT_OUT_OF_EVERY_OUTPUT
+dest:
+  description: The file that the token was written to; null if none was wanted.
+  returned: success
+  type: str
+  sample: /home/me/myregistry-token.xlsx
+released:
+  description: How many tokens were released, or would be in check mode.
+  returned: success
+  type: int
+  sample: 0
+error:
+  description:
+    - What went wrong, for programs; RV(ignore:msg) tells the same to people.
+    - V(kind) is the class of the failure. V(message) is the cause alone. V(code), V(status), V(request_id) and
+      V(http_status) are what the service answered, null where it did not. V(retryable) says whether the same task may
+      succeed later as it is. V(attempts) says how often the call was made.
+  returned: failure
+  type: dict
+  sample:
+    kind: not_found
+    code: 404
+    status: NOT_FOUND
+    message: "the service answered 404 NOT_FOUND: registry myregistry does not exist"
+    request_id: bbf8vinuw9142j3npttfgp2kg4vf9bj7
+    http_status: 404
+    retryable: false
+    attempts: 1
+"""
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._host import run_module
+from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_token import SPEC, build
+
+
+def main() -> None:
+    run_module(SPEC, build)
+
+
+if __name__ == "__main__":
+    main()

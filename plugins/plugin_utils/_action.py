@@ -1,0 +1,233 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action plugins' common part: where a task runs, and how its result is kept silent.
+
+This plugin util is private to the collection.
+
+A task runs inside the controller's worker where that gives the same result as a module would (a module's process costs
+about ten times as much as the whole in-process task: docs/architecture.md). Otherwise the module of the same name is
+started as usual; with -vvv the log says which way was taken and why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Deadline
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import JcrError, from_failure
+from ansible_collections.jdcloud.jcr.plugins.module_utils._host import (
+    ENGINE_OPTIONS,
+    Build,
+    ControllerHost,
+    perform,
+    validated,
+    with_secrets,
+)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._options import ArgumentSpec
+from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
+
+IN_PROCESS_VARIABLE = "jcr_in_process"
+ON_HOST = "jdcloud.jcr.jcr_on_host"
+
+display = Display()
+
+
+class InProcessAction(ActionBase):
+    """An action plugin of a module that needs nothing of its machine but the network.
+
+    A subclass names C(spec) and C(build), the same as the module of its name.
+    """
+
+    _supports_check_mode = True
+    _supports_async = True
+
+    spec: ArgumentSpec
+    build: t.ClassVar[Build]
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        obstacle = self._obstacle(task_vars)
+        if obstacle:
+            display.vvv(f"{self._task.action}: runs as a module, because {obstacle}")
+            result.update(self._run_module(task_vars))
+        else:
+            display.vvv(f"{self._task.action}: runs in the controller's process")
+            result.update(self._run_here(task_vars))
+        if self._task.args.get("return_secret") and not result.get("failed"):
+            # The only way that keeps a returned secret out of every output and still usable when registered.
+            result["_ansible_no_log"] = True
+        return result
+
+    def _obstacle(self, task_vars: dict[str, t.Any]) -> str | None:
+        """Why this task has to run as a module; None if it can run here."""
+        return self._switched_off(task_vars) or self._elsewhere(task_vars)
+
+    def _switched_off(self, task_vars: dict[str, t.Any]) -> str | None:
+        if self._task.async_val:
+            return "it is asynchronous"
+        switch = self._templar.template(task_vars.get(IN_PROCESS_VARIABLE, True))
+        return None if str(switch).lower() in ("true", "yes", "on", "1") else f"{IN_PROCESS_VARIABLE} is false"
+
+    def _elsewhere(self, task_vars: dict[str, t.Any]) -> str | None:
+        """Why the task's machine, user or Python is not this process's own; None if it is."""
+        if self._connection.transport != "local":
+            return f"its connection is {self._connection.transport}"
+        if self._connection.become is not None:
+            return "it asks for another user"
+        wanted = str(self._templar.template(task_vars.get("ansible_python_interpreter", "auto")))
+        own = str(task_vars.get("ansible_playbook_python", sys.executable))
+        return None if wanted.startswith("auto") or wanted == own else "it asks for another Python"
+
+    def _run_module(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        wrap_async = bool(self._task.async_val and not self._connection.has_native_async)
+        result = self._execute_module(task_vars=task_vars, wrap_async=wrap_async)
+        if not wrap_async:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _run_here(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        try:
+            params = validated(self.spec, self._task.args)
+        except JcrError as error:
+            return {"failed": True, "changed": False, **error.failure()}
+        with task_environment(self):
+            host = self._host(params, task_vars)
+            result, secret_result = perform(host, type(self).build)
+        if host.warnings:
+            result["warnings"] = host.warnings
+        result["invocation"] = {"module_args": self._silenced(params)}
+        return with_secrets(result, secret_result)
+
+    def _host(self, params: dict[str, t.Any], task_vars: dict[str, t.Any]) -> ControllerHost:
+        return ControllerHost(params, self._task.check_mode, self._task.diff)
+
+    def _silenced(self, params: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The options as a module would show them at -vvv."""
+        silent = {name for name, option in self.spec.options.items() if option.get("no_log") and params.get(name)}
+        return {name: "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" if name in silent else params[name] for name in params}
+
+
+class OnHostAction(InProcessAction):
+    """An action plugin of a module that works on a host's Docker Engine or docker logins.
+
+    The service is asked by the controller, so that the access key never leaves it and one token serves all hosts; what
+    has to be done on the host is done there.
+    """
+
+    def _obstacle(self, task_vars: dict[str, t.Any]) -> str | None:
+        return self._switched_off(task_vars)
+
+    def _host(self, params: dict[str, t.Any], task_vars: dict[str, t.Any]) -> ControllerHost:
+        elsewhere = self._elsewhere(task_vars)
+        if elsewhere is None:
+            return super()._host(params, task_vars)
+        display.vvv(f"{self._task.action}: works on the host through {ON_HOST}, because {elsewhere}")
+        return DistantHost(self, params, task_vars)
+
+
+class DistantHost(ControllerHost):
+    """The engine and the logins of the task's own host, which is not the machine or the user of this process."""
+
+    def __init__(self, action: OnHostAction, params: dict[str, t.Any], task_vars: dict[str, t.Any]) -> None:
+        super().__init__(params, action._task.check_mode, action._task.diff)
+        self._action = action
+        self._task_vars = task_vars
+
+    def engine(self) -> DistantEngine:
+        return DistantEngine(self)
+
+    def docker_config(self) -> DistantDockerConfig:
+        return DistantDockerConfig(self)
+
+    def call(self, step: str, arguments: dict[str, t.Any], secrets: t.Sequence[Secret] = ()) -> t.Any:
+        """Run one step on the host; returns its answer, or raises the error that it failed with."""
+        names = (*ENGINE_OPTIONS, "config_path")
+        options = {name: self.params[name] for name in names if self.params.get(name) is not None}
+        options.update(step=step, arguments=arguments, secrets=[secret.reveal() for secret in secrets])
+        action = self._action
+        result = action._execute_module(module_name=ON_HOST, module_args=options, task_vars=self._task_vars)
+        action._remove_tmp_path(action._connection._shell.tmpdir)
+        if result.get("failed") or "answer" not in result:
+            raise from_failure(result)
+        return result["answer"]
+
+
+class DistantEngine:
+    """The Docker Engine of another host: the part of _engine.Engine that resources use."""
+
+    def __init__(self, host: DistantHost) -> None:
+        self._call = host.call
+
+    def inspect(self, reference: str) -> dict[str, t.Any] | None:
+        return self._call("engine_inspect", {"reference": reference})
+
+    def tag(self, source: str, target: str) -> None:
+        self._call("engine_tag", {"source": source, "target": target})
+
+    def remove(self, reference: str) -> None:
+        self._call("engine_remove", {"reference": reference})
+
+    def push(self, reference: str, username: str, password: Secret, *, deadline: Deadline) -> dict[str, t.Any]:
+        return self._transfer("engine_push", reference, username, password, deadline)
+
+    def pull(self, reference: str, username: str, password: Secret, *, deadline: Deadline) -> dict[str, t.Any]:
+        return self._transfer("engine_pull", reference, username, password, deadline)
+
+    def _transfer(
+        self, step: str, reference: str, username: str, password: Secret, deadline: Deadline
+    ) -> dict[str, t.Any]:
+        arguments = {"reference": reference, "username": username, "seconds": deadline.left()}
+        return self._call(step, arguments, [password])
+
+
+class DistantDockerConfig:
+    """The docker logins of another host or user, as _dockerlogin.DockerConfig offers them."""
+
+    def __init__(self, host: DistantHost) -> None:
+        self._call = host.call
+        self._read: dict[str, t.Any] = {}
+
+    @property
+    def path(self) -> str:
+        """The file, once it has been read."""
+        return self._read["path"]
+
+    def is_private(self) -> bool:
+        return self._read["private"]
+
+    def read(self, hosts: t.Sequence[str]) -> dict[str, dict[str, t.Any] | None]:
+        self._read = self._call("logins_read", {"hosts": list(hosts)})
+        return self._read["logins"]
+
+    def write(self, entries: t.Mapping[str, tuple[str, Secret]]) -> None:
+        usernames = {host: username for host, (username, password) in entries.items()}
+        self._call("logins_write", {"usernames": usernames}, [password for username, password in entries.values()])
+
+    def erase(self, hosts: t.Sequence[str]) -> None:
+        self._call("logins_erase", {"hosts": list(hosts)})
+
+
+@contextlib.contextmanager
+def task_environment(action: ActionBase) -> t.Iterator[None]:
+    """Put C(environment:) of the task into this process for a while, as a module's process would have it."""
+    wanted: dict[str, t.Any] = {}
+    action._compute_environment_string(wanted)
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update({name: str(value) for name, value in wanted.items()})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

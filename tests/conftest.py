@@ -1,0 +1,27 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from tests.support.emulator import RunningEmulator, start
+
+
+@pytest.fixture(scope="session")
+def emulator_process(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningEmulator]:
+    """One emulator for the whole session; tests take the fixture emulator, which empties it first."""
+    with start(tmp_path_factory.mktemp("emulator")) as running:
+        yield running
+
+
+@pytest.fixture
+def emulator(emulator_process: RunningEmulator) -> RunningEmulator:
+    """An emulator without registries, faults or logged requests, with default settings and the right time."""
+    emulator_process.reset()
+    return emulator_process

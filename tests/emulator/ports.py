@@ -1,0 +1,125 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sockets: the main port and one port for each registry, all in one event loop, on 127.0.0.1 only."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import typing as t
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+HOST = "127.0.0.1"
+# Longer than any client keeps an idle connection, so that a kept one never dies under a request by accident.
+_KEEP_ALIVE_SECONDS = 300
+_PATIENCE_AT_END = 1.0
+
+
+class PortTaken(Exception):
+    """A port that has to be opened is in use by another program."""
+
+
+class Protocol(H11Protocol):
+    """Uvicorn's HTTP protocol; hands the connection to the application, so that a fault can break it."""
+
+    def __init__(self, config: Config, server_state: ServerState) -> None:
+        super().__init__(config, server_state, app_state={"connection": self})
+
+    def reset(self) -> None:
+        """Break the connection at once with a TCP reset; what was not sent yet is lost."""
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    def hang_up(self) -> None:
+        """Close the connection after what was sent, without another word."""
+        self.transport.close()
+
+
+class Ports:
+    """Opens and closes ports; all of them speak to one ASGI application."""
+
+    def __init__(self) -> None:
+        self._servers: dict[int, asyncio.Server] = {}
+        self._state = ServerState()
+        self._config: Config | None = None
+        self.main = 0
+
+    def serve(self, application: t.Callable[..., t.Any]) -> None:
+        """Say which application answers; before the first port is opened."""
+        self._config = Config(
+            application,
+            http=Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        )
+        self._config.load()
+
+    def reserve(self, port: int = 0, owner: str = "the emulator") -> socket.socket:
+        """A listening socket on this port, or on any free one. Raises PortTaken."""
+        # Naming the protocol matters: asyncio turns Nagle's algorithm off only for sockets that say they are TCP, and
+        # with it on every answer would wait 40 ms for the client's delayed acknowledgement.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((HOST, port))
+            listener.listen(1024)
+        except OSError as error:
+            listener.close()
+            raise PortTaken(f"port {port} of {owner} cannot be opened: {error.strerror}") from error
+        return listener
+
+    async def open(self, listener: socket.socket) -> int:
+        """Answer on a reserved socket; returns its port."""
+        config = self._config
+        if config is None:
+            raise RuntimeError("serve() comes before open()")
+        loop = asyncio.get_running_loop()
+        port: int = listener.getsockname()[1]
+        self._servers[port] = await loop.create_server(lambda: Protocol(config, self._state), sock=listener)
+        return port
+
+    def close(self, port: int) -> None:
+        """Stop answering on a port; idle connections end now, busy ones after their answer."""
+        server = self._servers.pop(port, None)
+        if server is None:
+            return
+        server.close()
+        for connection in self._connections({port}):
+            connection.shutdown()
+
+    def close_registries(self) -> None:
+        """Break every connection of every registry and close their ports; the main port stays open."""
+        ports = set(self._servers) - {self.main}
+        for connection in self._connections(ports):
+            connection.reset()
+        for port in ports:
+            self._servers.pop(port).close()
+
+    async def close_all(self) -> None:
+        """Close everything; requests that are still busy get a moment, then they are cancelled."""
+        for port in list(self._servers):
+            self.close(port)
+        if self._state.tasks:
+            await asyncio.wait(self._state.tasks, timeout=_PATIENCE_AT_END)
+        for task in list(self._state.tasks):
+            task.cancel()
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+
+    def _connections(self, ports: set[int]) -> list[Protocol]:
+        return [
+            t.cast(Protocol, connection)
+            for connection in self._state.connections
+            if connection.server and connection.server[1] in ports
+        ]

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Starts Docker's own registry (Debian's package docker-registry), to hold other registries against it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import time
+import typing as t
+from pathlib import Path
+
+import requests
+
+_PROGRAM = "docker-registry"
+_LONGEST_START = 60.0
+_POLL = 0.02
+_ATTEMPTS = 5
+
+
+@contextlib.contextmanager
+def serve(directory: Path) -> t.Iterator[str]:
+    """Run it with its files in a directory; gives its base URL. It asks for no login and allows deleting."""
+    for _attempt in range(_ATTEMPTS):
+        port = _free_port()
+        process = _start(directory, port)
+        try:
+            if _answers(process, port):
+                yield f"http://127.0.0.1:{port}"
+                return
+        finally:
+            process.terminate()
+            process.wait()
+    log = (directory / "registry.log").read_text(encoding="utf-8", errors="replace")
+    raise RuntimeError(f"{_PROGRAM} does not start: {log}")
+
+
+def _start(directory: Path, port: int) -> subprocess.Popen[bytes]:
+    configuration = {
+        "version": "0.1",
+        "log": {"level": "error", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(directory / "data")}, "delete": {"enabled": True}},
+        "http": {"addr": f"127.0.0.1:{port}"},
+    }
+    # YAML is what it reads; JSON is YAML.
+    (directory / "registry.yml").write_text(json.dumps(configuration), encoding="utf-8")
+    with (directory / "registry.log").open("wb") as log:
+        command = [_PROGRAM, "serve", str(directory / "registry.yml")]
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether it answers, sooner or later; not if it ends, for instance because somebody else took the port."""
+    give_up = time.monotonic() + _LONGEST_START
+    with requests.Session() as session:
+        session.trust_env = False
+        while time.monotonic() < give_up and process.poll() is None:
+            with contextlib.suppress(requests.ConnectionError):
+                return session.get(f"http://127.0.0.1:{port}/v2/", timeout=_LONGEST_START).status_code == 200
+            time.sleep(_POLL)
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,20 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fixtures for tests with a real Docker Engine."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from tests.support.engine import RunningEngine, find_or_start
+
+
+@pytest.fixture(scope="session")
+def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningEngine]:
+    """A private Docker Engine for the whole session: tests never touch the images of this machine's own one."""
+    with find_or_start(tmp_path_factory.mktemp("engine"), reuse=False) as engine:
+        yield engine

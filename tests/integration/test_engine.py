@@ -1,0 +1,276 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The engine port with a real dockerd and the emulator's registry."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import subprocess
+import typing as t
+
+import pytest
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
+from ansible_collections.jdcloud.jcr.plugins.module_utils._engine import Engine
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    DeadlineExceeded,
+    ImageNotFound,
+    TransferFailed,
+    TransferRefused,
+    Unreachable,
+)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
+from tests.emulator_tests.registry import Account, RegistryClient
+from tests.support import images
+from tests.support.emulator import RunningEmulator
+from tests.support.engine import RunningEngine
+
+REGISTRY = "myregistry"
+REPOSITORY = "app/web"
+DOCKER = shutil.which("docker")
+_numbers = itertools.count()
+
+
+def limit(seconds: float = 300.0) -> Deadline:
+    return Deadline(Clock(), seconds)
+
+
+class Bench:
+    """An engine, and a registry with two declared repositories."""
+
+    def __init__(self, engine: RunningEngine, emulator: RunningEmulator) -> None:
+        self.docker_host = engine.docker_host
+        self.emulator = emulator
+        self.account = Account(emulator)
+        self.registry: RegistryClient = self.account.declare(REGISTRY, REPOSITORY, "app/other")
+        self.password = Secret(self.registry.password or "")
+        self.engine = Engine(engine.docker_host)
+
+    def name(self, tag: str = "1", repository: str = REPOSITORY) -> str:
+        return f"{self.registry.host}/{repository}:{tag}"
+
+    def load(self, tag: str = "1", repository: str = REPOSITORY, layers: int = 0, size: int = 5000) -> str:
+        """A local image of this name, which is like no other; returns its id."""
+        number = next(_numbers)
+        name = self.name(tag, repository)
+        made = images.layered(name, layers, size, seed=number) if layers else images.runnable(name, f"hello {number}")
+        return images.load(self.docker_host, made)
+
+    def push(self, tag: str = "1", repository: str = REPOSITORY, **options: t.Any) -> dict[str, t.Any]:
+        return self._transfer(self.engine.push, self.name(tag, repository), **options)
+
+    def pull(self, tag: str = "1", repository: str = REPOSITORY, **options: t.Any) -> dict[str, t.Any]:
+        return self._transfer(self.engine.pull, self.name(tag, repository), **options)
+
+    def _transfer(self, work: t.Callable[..., t.Any], name: str, **options: t.Any) -> dict[str, t.Any]:
+        options = {"password": self.password, "deadline": limit(), **options}
+        return t.cast(dict[str, t.Any], work(name, "jdcloud", **options))
+
+    def fault(self, action: t.Any, method: str, path: str, times: int | None = None, nth: int = 1) -> None:
+        match = {"plane": "data", "method": method, "path_regex": path, "nth": nth}
+        self.emulator.faults([{"match": match, "times": times, "action": action}])
+
+    def tags(self) -> dict[str, str]:
+        """What the registry holds: tag to digest."""
+        held = self.account.images(REGISTRY, REPOSITORY)
+        return {tag: image["digest"] for image in held for tag in image["tags"]}
+
+
+@pytest.fixture
+def bench(docker_engine: RunningEngine, emulator: RunningEmulator) -> t.Iterator[Bench]:
+    made = Bench(docker_engine, emulator)
+    yield made
+    made.engine.close()
+
+
+# --- what should work ------------------------------------------------------------------------------------------------
+
+
+def test_push_and_push_again(bench: Bench) -> None:
+    bench.load(layers=3, size=100_000)
+    first = bench.push()
+    assert bench.tags() == {"1": first["digest"]}
+    assert (first["layers_total"], first["layers_pushed"], first["bytes_sent"]) == (3, 3, 300_000)
+    again = bench.push()
+    assert again["digest"] == first["digest"]
+    assert (again["layers_total"], again["layers_existing"], again["bytes_sent"]) == (3, 3, 0)
+
+
+def test_layers_of_another_repository_are_mounted(bench: Bench) -> None:
+    bench.load(layers=2)
+    digest = bench.push()["digest"]
+    bench.engine.tag(bench.name(), bench.name(repository="app/other"))
+    mounted = bench.push(repository="app/other")
+    assert (mounted["digest"], mounted["layers_mounted"]) == (digest, 2)
+
+
+def test_pull(bench: Bench) -> None:
+    image_id = bench.load(layers=2)
+    digest = bench.push()["digest"]
+    bench.engine.remove(bench.name())
+    assert bench.engine.inspect(bench.name()) is None
+    repository = bench.name().rpartition(":")[0]
+    wanted = {"id": image_id, "digest": digest, "repo_digests": [f"{repository}@{digest}"]}
+    assert bench.pull() == wanted
+    assert bench.pull() == wanted, "up to date"
+    bench.engine.remove(bench.name())
+    by_digest = bench.engine.pull(f"{repository}@{digest}", "jdcloud", bench.password, deadline=limit())
+    assert by_digest == wanted
+
+
+def test_pull_of_a_tag_that_moved(bench: Bench) -> None:
+    bench.load()
+    old = bench.push()["digest"]
+    old_id = bench.engine.inspect(bench.name())["id"]
+    new_id = bench.load()
+    new = bench.push()["digest"]
+    repository = bench.name().rpartition(":")[0]
+    bench.engine.tag(f"{repository}@{old}", bench.name())  # this host missed the new version
+    assert bench.engine.inspect(bench.name())["id"] == old_id
+    pulled = bench.pull()
+    assert (pulled["id"], pulled["digest"]) == (new_id, new)
+    assert new_id not in ("", old_id)
+
+
+def test_describe(bench: Bench) -> None:
+    described = bench.engine.describe()
+    assert described["os"] == "linux" and described["store"] in ("classic", "containerd")
+
+
+@pytest.mark.parametrize("message", ["hello from here", "and again: 你好"])
+def test_the_tiny_image_runs(bench: Bench, message: str) -> None:
+    name = bench.name("run")
+    image_id = images.load(bench.docker_host, images.runnable(name, message))
+    assert image_id == images.runnable(name, message).id
+    bench.push("run")
+    bench.engine.remove(name)
+    bench.pull("run")
+    assert DOCKER, "the docker CLI belongs to the engine's package"
+    command = [DOCKER, "--host", bench.docker_host, "run", "--rm", "--network", "none", name]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, message + "\n", "")
+
+
+# --- what should be refused ------------------------------------------------------------------------------------------
+
+
+def test_push_to_an_undeclared_repository(bench: Bench) -> None:
+    bench.load(repository="app/undeclared")
+    with pytest.raises(TransferRefused, match="name unknown") as caught:
+        bench.push(repository="app/undeclared")
+    assert "jcr_repository" in caught.value.cure
+
+
+def test_pull_from_an_undeclared_repository(bench: Bench) -> None:
+    with pytest.raises(TransferRefused, match="name unknown"):
+        bench.pull(repository="app/undeclared")
+
+
+def test_pull_of_a_tag_that_does_not_exist(bench: Bench) -> None:
+    with pytest.raises(ImageNotFound):
+        bench.pull("none")
+
+
+def test_push_of_an_image_that_does_not_exist(bench: Bench) -> None:
+    with pytest.raises(ImageNotFound) as caught:
+        bench.push("none")
+    assert caught.value.message.startswith(f"Cannot push '{bench.name('none')}'")
+
+
+@pytest.mark.parametrize("act", ["push", "pull"])
+def test_wrong_password(bench: Bench, act: str) -> None:
+    bench.load()
+    with pytest.raises(TransferRefused, match="unauthorized") as caught:
+        getattr(bench, act)(password=Secret("a-wrong-password"))
+    assert "a-wrong-password" not in caught.value.message
+
+
+def test_a_token_released_before_the_push(bench: Bench) -> None:
+    bench.load()
+    bench.account.release(REGISTRY)
+    with pytest.raises(TransferRefused, match="unauthorized"):
+        bench.push()
+    assert bench.tags() == {}
+
+
+def test_a_token_that_is_refused_in_the_middle(bench: Bench) -> None:
+    bench.load(layers=2)
+    refusal = {"status": {"http": 401, "status": "UNAUTHORIZED", "message": "the token has expired"}}
+    bench.fault(refusal, "PATCH", "/uploads/")
+    with pytest.raises(TransferRefused, match="the token has expired"):
+        bench.push()
+    assert bench.tags() == {}
+
+
+def test_too_many_requests(bench: Bench) -> None:
+    bench.load()
+    bench.fault({"status": {"http": 429, "message": "slow down"}}, "POST", "/uploads/")
+    with pytest.raises(TransferRefused, match="toomanyrequests: slow down") as caught:
+        bench.push()
+    assert caught.value.retryable
+
+
+# --- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+def test_the_manifest_is_not_taken(bench: Bench) -> None:
+    """All layers arrive, and yet nothing is pushed."""
+    bench.load(layers=2)
+    bench.fault({"status": {"http": 500}}, "PUT", "/manifests/")
+    with pytest.raises(TransferFailed, match="500"):
+        bench.push()
+    assert bench.tags() == {}
+
+
+def test_a_push_that_is_put_off_once_gets_through(bench: Bench) -> None:
+    """dockerd tries again after 5 seconds; our asking the registry meanwhile counts as no pull."""
+    bench.load(layers=1)
+    bench.fault({"status": {"http": 503}}, "PATCH", "/uploads/", times=1)
+    digest = bench.push()["digest"]
+    assert bench.tags() == {"1": digest}
+    asked = [entry["path"] for entry in bench.emulator.requests() if "/manifests/sha256:000" in entry["path"]]
+    assert asked, "the registry was asked"
+    assert [image["pulls"] for image in bench.account.images(REGISTRY, REPOSITORY)] == [0]
+
+
+def test_a_push_that_is_cut_over_and_over_ends_with_the_deadline(bench: Bench) -> None:
+    bench.load(layers=1)
+    bench.fault("reset", "PATCH", "/uploads/")
+    with pytest.raises(DeadlineExceeded):
+        bench.push(deadline=limit(2))
+    assert bench.tags() == {}
+
+
+def test_a_push_to_a_registry_that_is_not_there(bench: Bench) -> None:
+    bench.load()
+    name = "127.0.0.1:1/app/web:1"
+    bench.engine.tag(bench.name(), name)
+    with pytest.raises(Unreachable, match="connection refused"):
+        bench.engine.push(name, "jdcloud", bench.password, deadline=limit())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"body": {"text": "not the config", "content_type": "application/octet-stream"}}, {"status": {"http": 500}}],
+    ids=["other bytes", "500"],
+)
+def test_the_older_image_is_not_taken_for_the_one_that_could_not_be_pulled(
+    bench: Bench, damage: dict[str, t.Any]
+) -> None:
+    """The SDK's images.pull() returns the older image as success here."""
+    old_id = bench.load()
+    old = bench.push()["digest"]
+    bench.load()
+    new = bench.push()["digest"]
+    repository = bench.name().rpartition(":")[0]
+    bench.engine.remove(f"{repository}@{new}")
+    bench.engine.remove(bench.name())
+    bench.engine.pull(f"{repository}@{old}", "jdcloud", bench.password, deadline=limit())
+    bench.engine.tag(f"{repository}@{old}", bench.name())
+    bench.fault(damage, "GET", "/blobs/")
+    with pytest.raises(TransferFailed):
+        bench.pull()
+    assert bench.engine.inspect(bench.name())["id"] == old_id

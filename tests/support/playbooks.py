@@ -1,0 +1,132 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the collection's playbooks as a user would: by name, from an empty directory, credentials in the environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+from tests.support.emulator import RunningEmulator
+
+_CALLBACKS = Path(__file__).with_name("callback_plugins")
+# Variables of the caller that begin so could turn a run into another one.
+_FOREIGN = ("ANSIBLE_", "DOCKER_", "JCR_", "JDCLOUD_")
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What became of one task on one host. C(result) is what Ansible shows of it."""
+
+    host: str
+    task: str
+    status: str
+    result: dict[str, t.Any]
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.result.get("changed"))
+
+    @property
+    def items(self) -> list[bool]:
+        """Whether each item of a loop changed something."""
+        return [bool(item.get("changed")) for item in self.result.get("results", [])]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of a playbook."""
+
+    code: int
+    output: str
+    tasks: tuple[Task, ...]
+
+    @property
+    def changed(self) -> list[str]:
+        """The tasks that changed something, with their role as Ansible names it."""
+        return [task.task for task in self.tasks if task.changed]
+
+    @property
+    def outline(self) -> list[tuple[str, str, str, bool, list[bool]]]:
+        """What a prediction and the run that it predicts must have in common."""
+        return [(task.host, task.task, task.status, task.changed, task.items) for task in self.tasks]
+
+    def of(self, name: str) -> list[Task]:
+        """The tasks of this name, one for each host."""
+        return [task for task in self.tasks if task.task == name]
+
+    @property
+    def failure(self) -> str:
+        """The message of the task that failed."""
+        return next(_message(task.result) for task in self.tasks if task.status == "failed")
+
+
+@dataclasses.dataclass
+class Playbooks:
+    """A user's place: working directory, home, docker configuration, token cache, all of them empty at first."""
+
+    place: Path
+    environment: dict[str, str]
+
+    @property
+    def docker_config(self) -> Path:
+        return self.place / "docker" / "config.json"
+
+    def run(self, name: str, variables: dict[str, t.Any], *options: str, inventory: str | None = None) -> Run:
+        """Run playbook jdcloud.jcr.NAME to its end."""
+        work = self.place / "work"
+        work.mkdir(exist_ok=True)
+        log = self.place / "tasks.jsonl"
+        log.write_text("", encoding="utf-8")
+        extra = self._write("variables.json", json.dumps(variables))
+        command = [Path(sys.executable).with_name("ansible-playbook"), f"jdcloud.jcr.{name}", f"--extra-vars=@{extra}"]
+        command += [f"--inventory={self._write('inventory.ini', inventory)}"] if inventory else []
+        done = subprocess.run(
+            [*command, *options], cwd=work, env={**self.environment, "JCR_TASK_LOG": str(log)},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )
+        lines = log.read_text(encoding="utf-8").splitlines()
+        return Run(done.returncode, done.stdout, tuple(Task(**json.loads(line)) for line in lines))
+
+    def _write(self, name: str, text: str) -> Path:
+        file = self.place / name
+        file.write_text(text, encoding="utf-8")
+        return file
+
+
+def playbooks(place: Path, emulator: RunningEmulator, docker_host: str) -> Playbooks:
+    """A user's place in an empty directory, with an account at the emulator and a Docker Engine."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    (place / "home").mkdir()
+    return Playbooks(
+        place,
+        kept
+        | {
+            "ANSIBLE_CALLBACKS_ENABLED": "task_log",
+            "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
+            "ANSIBLE_HOME": str(place / "ansible"),
+            "ANSIBLE_NOCOLOR": "1",
+            "DOCKER_CONFIG": str(place / "docker"),
+            "DOCKER_HOST": docker_host,
+            "HOME": str(place / "home"),
+            "JCR_TOKEN_CACHE": str(place / "tokens"),
+            "JDCLOUD_ACCESS_KEY": emulator.access_key,
+            "JDCLOUD_ENDPOINT": emulator.endpoint,
+            "JDCLOUD_REGION": emulator.region,
+            "JDCLOUD_SECRET_KEY": emulator.secret_key,
+            "LC_ALL": "C.UTF-8",
+        },
+    )
+
+
+def _message(result: dict[str, t.Any]) -> str:
+    """What a failed task says; of a loop, what its items say."""
+    items = [item["msg"] for item in result.get("results", []) if item.get("failed")]
+    return "\n".join(items) or str(result.get("msg"))

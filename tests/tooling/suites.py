@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The test suites of `make`: which folders, how pytest and molecule are called, and where their counts are written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.tooling.counts import read_counts
+from tests.tooling.process import CHECKOUT, VENV, Log, StepFailed
+
+# For suites whose tests share nothing; those of the others have the Docker Engine in common.
+PARALLEL = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
+REPORT = "report.xml"
+
+
+def unit(log: Log, temporary: Path) -> None:
+    """Everything that needs no program but Python: the parts alone, the emulator, and both in conversation."""
+    run_pytest(log, temporary, "tests/unit", "tests/emulator_tests", "tests/conversations", *PARALLEL)
+
+
+def integration(log: Log, temporary: Path) -> None:
+    """Modules and roles with a real Docker Engine."""
+    run_pytest(log, temporary, "tests/integration")
+
+
+def truth(log: Log, temporary: Path) -> None:
+    """The emulator and the signing against clients and servers that nobody here wrote."""
+    run_pytest(log, temporary, "tests/truth")
+
+
+def reliability(log: Log, temporary: Path) -> None:
+    """Parallel, killed and long runs."""
+    run_pytest(log, temporary, "tests/reliability")
+
+
+def molecule(log: Log, temporary: Path) -> None:
+    """The scenarios of extensions/molecule: converge, again without a change, verify, clean up.
+
+    Raises:
+        StepFailed: a scenario failed, or there is none.
+    """
+    if not list((CHECKOUT / "extensions" / "molecule").glob("*/molecule.yml")):
+        raise StepFailed("extensions/molecule holds no scenario")
+    log.run(VENV / "bin" / "molecule", "test", "--all")
+
+
+def run_pytest(log: Log, temporary: Path, *arguments: str) -> None:
+    """Run pytest and leave its JUnit file in `temporary`.
+
+    Raises:
+        StepFailed: a test failed, or was skipped: a skipped test proves nothing.
+    """
+    report = temporary / REPORT
+    status = log.status(
+        VENV / "bin" / "python", "-m", "pytest", "-q", "-ra", f"--junit-xml={report}",
+        f"--basetemp={temporary / 'pytest'}", *arguments,
+    )
+    counts = read_counts(report)
+    if counts.failed or status:
+        raise StepFailed(f"{counts.failed} failed, {counts.passed} passed, pytest ended with status {status}")
+    if counts.skipped:
+        raise StepFailed(f"{counts.skipped} skipped")

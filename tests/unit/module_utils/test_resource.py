@@ -1,0 +1,202 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The runner: one table of worlds and wishes, each run in check mode, for real, and again."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _resource
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import AlreadyExists, Drift, NotApplied, NotFound, RuleError, UnknownOutcome
+
+
+class FakeHost:
+    """A host without a machine."""
+
+    def __init__(self, check_mode=False, diff_mode=True, **params):
+        self.params = params
+        self.check_mode = check_mode
+        self.diff_mode = diff_mode
+        self.warnings = []
+
+    def warn(self, text):
+        self.warnings.append(text)
+
+
+class Shelf(_resource.Resource):
+    """Things with a label that can be changed and a colour that cannot; a dictionary is the service."""
+
+    fixed = ("colour",)
+    shown = ("label", "colour")
+
+    def __init__(self, service, wish, on_apply=None):
+        self.service, self.wish, self.on_apply = service, wish, on_apply
+        self.writes = 0
+        self.closed = False
+
+    def purpose(self):
+        return "arrange", "the shelf"
+
+    def read(self):
+        return {key: self.service.get(key) for key in self.wish}
+
+    def want(self, before):
+        return self.wish
+
+    def apply(self, plan):
+        self.writes += 1
+        if self.on_apply:
+            self.on_apply(self)
+            return
+        self.put(plan)
+
+    def put(self, plan):
+        for change in plan.changes:
+            if change.action == "delete":
+                del self.service[change.key]
+            elif change.action != "none":
+                self.service[change.key] = {"made_at": "noon", **change.after}
+
+    def result(self, plan, after):
+        return {"things": after}
+
+    def close(self):
+        self.closed = True
+
+
+WORLDS = [
+    # what is there, what is wanted, changed, what is there afterwards
+    ({}, {"a": {"label": "x"}}, True, {"a": {"label": "x"}}),
+    ({"a": {"label": "x"}}, {"a": {"label": "x"}}, False, {"a": {"label": "x"}}),
+    ({"a": {"label": "x"}}, {"a": {"label": "y"}}, True, {"a": {"label": "y"}}),
+    ({"a": {"label": "x"}}, {"a": {}}, False, {"a": {"label": "x"}}),
+    ({"a": {"label": "x"}}, {"a": None}, True, {}),
+    ({}, {"a": None}, False, {}),
+    ({"a": {"label": "x"}, "z": {"label": "z"}}, {"a": None, "b": {"label": "b"}}, True, {"z": {"label": "z"}, "b": {"label": "b"}}),
+    ({"a": {"label": "x", "colour": "red"}}, {"a": {"colour": "blue"}}, False, {"a": {"label": "x", "colour": "red"}}),
+    ({"a": {"label": "x", "colour": "red"}}, {"a": {"label": "y", "colour": "blue"}}, True, {"a": {"label": "y", "colour": "red"}}),
+]
+
+
+@pytest.mark.parametrize(("there", "wish", "changed", "then"), WORLDS)
+def test_prediction_run_and_second_run_agree(there, wish, changed, then):
+    service = {key: dict(fields) for key, fields in there.items()}
+    predicted = _resource.run(FakeHost(check_mode=True), lambda host: Shelf(service, wish))
+    assert service == there
+    done = _resource.run(FakeHost(), lambda host: Shelf(service, wish))
+    assert {key: {n: v for n, v in fields.items() if n != "made_at"} for key, fields in service.items()} == then
+    again = _resource.run(FakeHost(), lambda host: Shelf(service, wish))
+    assert predicted["changed"] is done["changed"] is changed
+    assert predicted["diff"] == done["diff"]
+    assert predicted.keys() == done.keys() == again.keys()
+    assert again["changed"] is False
+    assert again["diff"]["before"] == again["diff"]["after"]
+
+
+def test_diff_shows_settable_fields_only():
+    service = {"a": {"label": "x", "made_at": "noon"}}
+    result = _resource.run(FakeHost(), lambda host: Shelf(service, {"a": None}))
+    assert result["diff"] == {"before": {"a": {"label": "x"}}, "after": {}}
+
+
+def test_no_diff_unless_asked_for():
+    assert "diff" not in _resource.run(FakeHost(diff_mode=False), lambda host: Shelf({}, {"a": {}}))
+
+
+@pytest.mark.parametrize(("policy", "warned"), [("warn", 1), ("ignore", 0)])
+def test_drift_is_told_and_never_repaired(policy, warned):
+    host = FakeHost(on_drift=policy)
+    service = {"a": {"colour": "red"}}
+    result = _resource.run(host, lambda _: Shelf(service, {"a": {"colour": "blue"}}))
+    assert result["changed"] is False
+    assert service == {"a": {"colour": "red"}}
+    assert len(host.warnings) == warned
+    assert result["drift"] == {"a": {"colour": {"present": "red", "wanted": "blue"}}}
+
+
+def test_drift_fails_before_anything_is_written():
+    shelf = Shelf({"a": {"colour": "red"}}, {"a": {"colour": "blue"}, "b": {}})
+    with pytest.raises(Drift, match="'red', wanted is 'blue'"):
+        _resource.run(FakeHost(on_drift="fail"), lambda host: shelf)
+    assert shelf.writes == 0
+
+
+def test_bad_input_is_refused_before_reading():
+    class Refusing(Shelf):
+        def check(self):
+            raise RuleError("bad name")
+
+        def read(self):
+            raise AssertionError("read before the check")
+
+    with pytest.raises(RuleError) as caught:
+        _resource.run(FakeHost(), lambda host: Refusing({}, {}))
+    assert caught.value.message == "Cannot arrange the shelf: bad name."
+
+
+def test_lost_answer_of_a_write_that_was_done_is_a_success():
+    def lose(shelf):
+        shelf.service["a"] = {"label": "x"}
+        raise UnknownOutcome("the answer was lost")
+
+    shelf = Shelf({}, {"a": {"label": "x"}}, lose)
+    result = _resource.run(FakeHost(), lambda host: shelf)
+    assert result["changed"] is True
+    assert shelf.writes == 1
+
+
+def test_lost_answer_of_a_write_that_was_not_done_is_a_failure_and_is_not_sent_again():
+    def lose(shelf):
+        raise UnknownOutcome("the answer was lost")
+
+    shelf = Shelf({}, {"a": {"label": "x"}}, lose)
+    with pytest.raises(UnknownOutcome):
+        _resource.run(FakeHost(), lambda host: shelf)
+    assert shelf.writes == 1
+
+
+def test_somebody_else_was_quicker_to_create():
+    def beaten(shelf):
+        shelf.service["a"] = {"label": "x"}
+        raise AlreadyExists("it exists")
+
+    result = _resource.run(FakeHost(), lambda host: Shelf({}, {"a": {"label": "x"}}, beaten))
+    assert result["changed"] is False
+
+
+def test_somebody_else_was_quicker_to_delete():
+    def beaten(shelf):
+        shelf.service.clear()
+        raise NotFound("it is gone")
+
+    result = _resource.run(FakeHost(), lambda host: Shelf({"a": {}}, {"a": None}, beaten))
+    assert result["changed"] is False
+
+
+def test_name_taken_by_somebody_else_is_a_failure():
+    def taken(shelf):
+        raise AlreadyExists("it exists, but not here")
+
+    with pytest.raises(AlreadyExists):
+        _resource.run(FakeHost(), lambda host: Shelf({}, {"a": {"label": "x"}}, taken))
+
+
+def test_write_without_effect_is_a_failure():
+    with pytest.raises(NotApplied, match="create 'a'"):
+        _resource.run(FakeHost(), lambda host: Shelf({}, {"a": {"label": "x"}}, lambda shelf: None))
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_connections_are_let_go(broken):
+    def fail(shelf):
+        raise RuleError("no")
+
+    shelf = Shelf({}, {"a": {}}, fail if broken else None)
+    if broken:
+        with pytest.raises(RuleError):
+            _resource.run(FakeHost(), lambda host: shelf)
+    else:
+        _resource.run(FakeHost(), lambda host: shelf)
+    assert shelf.closed

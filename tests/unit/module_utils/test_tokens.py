@@ -1,0 +1,774 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The token broker against a small service in memory: five an hour, lost answers, foreign tokens, broken caches."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import os
+import pathlib
+import stat
+import types
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _tokencache
+from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Deadline
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    CheckModeViolation,
+    FileError,
+    Forbidden,
+    NotFound,
+    ProtocolError,
+    QuotaExceeded,
+    RateLimited,
+    ServerError,
+    TokenBudgetExceeded,
+    UnknownOutcome,
+    Unreachable,
+)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._files import locked
+from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker, default_cache_dir
+from tests.support.fake_clock import START, FakeClock
+
+REGISTRY = "myregistry"
+HOUR = datetime.timedelta(hours=1)
+MINUTE = datetime.timedelta(minutes=1)
+
+
+class Killed(BaseException):
+    """The process ends here, without a chance to do anything more."""
+
+
+class Service:
+    """The service's side: tokens of one registry, at most five in any rolling hour."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.skew = datetime.timedelta(0)
+        self.tokens = {}
+        self.issued_at = []
+        self.serial = 0
+
+    def now(self):
+        return self.clock.now() + self.skew
+
+    def valid(self):
+        return {token: expiry for token, expiry in self.tokens.items() if expiry > self.now()}
+
+    def issue(self, hours):
+        if sum(self.now() - issue < HOUR for issue in self.issued_at) >= 5:
+            raise QuotaExceeded("five tokens an hour", status="QUOTA_EXCEEDED")
+        self.serial += 1
+        token = base64.b64encode(f"jdcloud:{self.serial:016d}".encode()).decode()
+        self.tokens[token] = self.now() + hours * HOUR
+        self.issued_at.append(self.now())
+        return token
+
+
+class MemoryClient:
+    """Keeps the contract of _client.Client as far as the broker needs it. before and after hold faults of issuing."""
+
+    def __init__(self, service, *, access_key="AK", region="cn-north-1", endpoint="https://api.example", seconds=None):
+        self.service = service
+        credential = types.SimpleNamespace(access_key=access_key)
+        self.account = types.SimpleNamespace(credential=credential, region=region, endpoint=endpoint)
+        self.region = region
+        self.read_only = False
+        self.deadline = Deadline(service.clock, seconds)
+        self.calls = []
+        self.learned = datetime.timedelta(0)
+        self.before = self.after = self.listing_fault = None
+        self.expiry = "true"
+
+    def now(self):
+        return self.service.clock.now() + self.learned
+
+    def tokens(self, registry):
+        self.calls.append("list")
+        if self.listing_fault:
+            raise self.listing_fault
+        self.learned = self.service.skew
+        valid = self.service.valid().items()
+        return [{"authorization_token": Secret(token), "expires_at": expiry} for token, expiry in valid]
+
+    def issue_token(self, registry, hours):
+        self.calls.append("issue")
+        if self.before:
+            raise self.before
+        token = self.service.issue(hours)
+        if self.after:
+            raise self.after
+        expires_at = self.service.tokens[token] if self.expiry == "true" else self.expiry
+        password = base64.b64decode(token).decode().partition(":")[2]
+        secrets = {"authorization_token": Secret(token), "password": Secret(password)}
+        return {**secrets, "username": "jdcloud", "expires_at": expires_at}
+
+    def release_token(self, registry, token):
+        self.calls.append("release")
+        if token.reveal() not in self.service.valid():
+            raise NotFound("no such token")
+        del self.service.tokens[token.reveal()]
+
+    def release_all_tokens(self, registry):
+        self.calls.append("release all")
+        self.service.tokens.clear()
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def service(clock):
+    return Service(clock)
+
+
+@pytest.fixture
+def client(service):
+    return MemoryClient(service)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def broker(client, cache, clock):
+    return TokenBroker(client, str(cache), clock=clock)
+
+
+def acquire(broker, *, hours=12, minutes=30, on_rate_limit="fail"):
+    return broker.acquire(REGISTRY, hours=hours, min_remaining=minutes * MINUTE, on_rate_limit=on_rate_limit)
+
+
+def use_up(broker, clock, *, hours=1, every=0):
+    """Issue the five tokens of an hour, one every so many seconds."""
+    for _number in range(5):
+        acquire(broker, hours=hours, minutes=60 * hours)
+        clock.advance(every)
+
+
+def cache_files(cache):
+    return sorted(path for path in cache.iterdir() if path.suffix == ".json")
+
+
+# --- issue and reuse -------------------------------------------------------------------------------------------------
+
+
+def test_a_new_token_is_issued_and_then_reused(broker, service):
+    issued, reused = acquire(broker), acquire(broker)
+    assert (issued.issued, issued.source, issued.username) == (True, "api", "jdcloud")
+    assert (reused.issued, reused.source) == (False, "cache")
+    assert (issued.authorization_token, issued.password) == (reused.authorization_token, reused.password)
+    assert base64.b64decode(issued.authorization_token.reveal()).decode() == f"jdcloud:{issued.password.reveal()}"
+    assert issued.expires_at == reused.expires_at == START + 12 * HOUR
+    assert (issued.registry, issued.region, issued.host) == (REGISTRY, "cn-north-1", None)
+    assert service.serial == 1
+
+
+def test_another_process_finds_the_token(broker, client, cache, clock, service):
+    acquire(broker)
+    other = TokenBroker(MemoryClient(service), str(cache), clock=clock)
+    assert acquire(other).source == "cache"
+    assert other.peek(REGISTRY, HOUR).source == "cache"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "source"), [(0, "cache"), (59, "cache"), (60, "api"), (61, "api")], ids=lambda value: str(value)
+)
+def test_a_token_must_live_longer_than_asked(broker, clock, minutes, source):
+    acquire(broker, hours=2)
+    clock.advance(3600)
+    peeked = broker.peek(REGISTRY, minutes * MINUTE)
+    assert (peeked.source if peeked else "api") == source
+    assert acquire(broker, hours=2, minutes=minutes).source == source
+
+
+def test_an_expired_token_is_never_served(broker, clock):
+    acquire(broker, hours=1)
+    clock.advance(3600)
+    assert broker.peek(REGISTRY, datetime.timedelta(0)) is None
+    assert acquire(broker, hours=1, minutes=0).source == "api"
+
+
+def test_an_expired_token_is_not_served_even_if_the_service_still_lists_it(broker, clock, service):
+    acquire(broker, hours=1)
+    clock.advance(3600)
+    service.valid = lambda: service.tokens
+    assert broker.held(REGISTRY) == []
+    use_up(broker, clock, hours=1)
+    clock.advance(1800)
+    service.tokens = {token: clock.now() for token in service.tokens}
+    with pytest.raises(TokenBudgetExceeded):
+        acquire(broker, on_rate_limit="reuse")
+
+
+def test_the_longest_living_token_is_chosen(broker, clock):
+    short, long = acquire(broker, hours=1), acquire(broker, hours=12, minutes=90)
+    clock.advance(60)
+    assert short.authorization_token != long.authorization_token
+    assert acquire(broker, minutes=1).authorization_token == long.authorization_token
+
+
+def test_a_token_released_elsewhere_is_not_served(broker, service, cache):
+    first = acquire(broker)
+    del service.tokens[first.authorization_token.reveal()]
+    assert broker.peek(REGISTRY, MINUTE) is None
+    second = acquire(broker)
+    assert second.issued
+    assert first.password.reveal() not in cache_files(cache)[0].read_text()  # dead entries are pruned
+
+
+def test_time_is_the_services(broker, clock, service):
+    """The local clock is two hours slow: a token that seems to live has expired."""
+    service.skew = 2 * HOUR
+    acquire(broker, hours=1)
+    clock.advance(3000)
+    assert broker.peek(REGISTRY, 11 * MINUTE) is None
+    assert broker.peek(REGISTRY, 9 * MINUTE) is not None
+    clock.advance(600)
+    assert broker.peek(REGISTRY, datetime.timedelta(0)) is None
+
+
+def test_tokens_of_others_are_never_served_kept_or_shown(broker, service, cache):
+    foreign = service.issue(24)
+    token = acquire(broker)
+    assert token.issued
+    assert token.authorization_token.reveal() != foreign
+    password = base64.b64decode(foreign).decode().partition(":")[2]
+    kept = cache_files(cache)[0].read_text()
+    assert foreign not in kept and password not in kept
+
+
+def test_nothing_that_shows_a_token_shows_its_secrets(broker):
+    token = acquire(broker)
+    shown = f"{token!r} {token} {vars(broker)}"
+    assert token.password.reveal() not in shown
+    assert token.authorization_token.reveal() not in shown
+
+
+@pytest.mark.parametrize(
+    "other", [{"access_key": "AK2"}, {"region": "cn-east-2"}, {"endpoint": "https://other.example"}], ids=str
+)
+def test_accounts_regions_and_endpoints_are_apart(broker, service, cache, clock, other):
+    acquire(broker)
+    stranger = TokenBroker(MemoryClient(service, **other), str(cache), clock=clock)
+    assert stranger.peek(REGISTRY, MINUTE) is None
+    assert acquire(stranger).issued
+    assert len(cache_files(cache)) == 2
+
+
+def test_registries_are_apart(broker):
+    acquire(broker)
+    assert broker.peek("another", MINUTE) is None
+
+
+@pytest.mark.parametrize("expiry", [None, START - HOUR, START + 26 * HOUR, START.replace(year=9999)], ids=str)
+def test_a_token_of_unbelievable_expiry_is_used_once(broker, client, cache, expiry):
+    client.expiry = expiry
+    token = acquire(broker)
+    assert (token.issued, token.expires_at) == (True, None)
+    assert token.password.reveal() not in cache_files(cache)[0].read_text()
+    assert "expiry" in broker.warnings[0]
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
+    assert acquire(broker).issued
+
+
+# --- the ledger ------------------------------------------------------------------------------------------------------
+
+
+def test_the_sixth_token_within_an_hour_is_refused_with_the_time_of_the_next(broker, client, clock):
+    use_up(broker, clock, hours=2, every=60)
+    sent = client.calls.count("issue")
+    assert broker.ledger(REGISTRY) == {"issued_last_hour": 5, "next_slot_at": START + HOUR}
+    with pytest.raises(TokenBudgetExceeded) as caught:
+        acquire(broker, minutes=120)
+    message = caught.value.message
+    for part in ("issue a token of registry 'myregistry' in cn-north-1", "5 were issued", "2026-01-01T13:34:56Z"):
+        assert part in message
+    assert "on_rate_limit" in caught.value.cure
+    assert client.calls.count("issue") == sent
+
+
+def test_the_hour_rolls(broker, clock):
+    use_up(broker, clock, hours=2, every=60)
+    clock.advance(3600 - 5 * 60 - 1)
+    with pytest.raises(TokenBudgetExceeded):
+        acquire(broker, hours=2, minutes=120)
+    clock.advance(1)
+    assert broker.ledger(REGISTRY) == {"issued_last_hour": 4, "next_slot_at": None}
+    assert acquire(broker, hours=2, minutes=120).issued
+    assert broker.ledger(REGISTRY)["next_slot_at"] == START + HOUR + MINUTE
+
+
+def test_an_issue_counts_from_its_answer(broker, client, clock):
+    """When the service counted it is not known: at the latest when it answered."""
+    issue_token = client.issue_token
+
+    def slow(registry, hours):
+        issued = issue_token(registry, hours)
+        clock.advance(10)
+        return issued
+
+    client.issue_token = slow
+    use_up(broker, clock)
+    assert broker.ledger(REGISTRY)["next_slot_at"] == START + datetime.timedelta(seconds=10) + HOUR
+
+
+def test_an_empty_ledger_has_a_slot(broker, cache):
+    assert broker.ledger(REGISTRY) == {"issued_last_hour": 0, "next_slot_at": None}
+    assert not cache.exists()
+
+
+def test_the_ledger_is_written_before_the_service_is_asked(broker, client, cache):
+    seen = []
+    issue_token = client.issue_token
+
+    def issue(registry, hours):
+        seen.append(json.loads(cache_files(cache)[0].read_text())["issues"])
+        return issue_token(registry, hours)
+
+    client.issue_token = issue
+    acquire(broker)
+    assert seen == [[START.isoformat()]]
+
+
+def test_the_token_is_saved_before_it_is_returned(broker, cache):
+    token = acquire(broker)
+    (path,) = cache_files(cache)
+    assert token.password.reveal() in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(cache.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        UnknownOutcome("the answer was lost"),
+        ServerError("boom", http_status=500),
+        ProtocolError("HTML"),
+        Unreachable("cut"),
+        Killed(),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+def test_an_issue_that_may_have_been_counts_and_is_not_repeated(broker, client, clock, fault, failure):
+    setattr(client, fault, failure)
+    with pytest.raises(type(failure)):
+        acquire(broker)
+    assert client.calls.count("issue") == 1
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
+    setattr(client, fault, None)
+    for _number in range(4):
+        acquire(broker, minutes=12 * 60)
+    with pytest.raises(TokenBudgetExceeded):
+        acquire(broker, minutes=12 * 60)
+    assert client.calls.count("issue") == 5
+
+
+def not_sent():
+    failure = Unreachable("connection refused")
+    failure.sent = False
+    return failure
+
+
+@pytest.mark.parametrize(
+    "failure", [Forbidden("no"), NotFound("no registry"), not_sent()], ids=lambda failure: failure.kind
+)
+def test_an_issue_that_was_refused_does_not_count(broker, client, cache, failure):
+    client.before = failure
+    with pytest.raises(type(failure)):
+        acquire(broker)
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 0
+    assert json.loads(cache_files(cache)[0].read_text())["issues"] == []
+
+
+@pytest.mark.parametrize("failure", [QuotaExceeded("five an hour"), RateLimited("slow down")])
+def test_a_refusal_of_the_service_is_told_as_the_budget(broker, client, failure):
+    client.before = failure
+    with pytest.raises(TokenBudgetExceeded) as caught:
+        acquire(broker)
+    assert failure.cause in caught.value.message
+    assert "at the latest" in caught.value.message
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 0
+
+
+def test_a_ledger_from_the_future_counts_as_now_and_passes(broker, clock, service):
+    """The clock was a year ahead when tokens were issued; it must not block the broker for a year."""
+    use_up(broker, clock, hours=1)
+    clock.advance(-365 * 86400)
+    service.tokens.clear()
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 5
+    with pytest.raises(TokenBudgetExceeded):
+        acquire(broker, minutes=0)
+    clock.advance(3600)
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 0
+
+
+def test_a_failed_listing_is_raised_and_nothing_is_issued(broker, client):
+    client.listing_fault = ServerError("boom")
+    for act in (lambda: acquire(broker), lambda: broker.peek(REGISTRY, MINUTE)):
+        with pytest.raises(ServerError):
+            act()
+    assert "issue" not in client.calls
+
+
+def test_a_full_disk_after_the_issue_does_not_lose_the_token(broker, client, monkeypatch):
+    writes = []
+    write_private = _tokencache.write_private
+
+    def write(path, data):
+        writes.append(data)
+        if len(writes) == 2:
+            raise FileError("No space left on device", act="write", obj=f"'{path}'")
+        write_private(path, data)
+
+    monkeypatch.setattr(_tokencache, "write_private", write)
+    assert acquire(broker).issued
+    assert "No space left" in broker.warnings[0]
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
+
+
+# --- on_rate_limit ---------------------------------------------------------------------------------------------------
+
+
+def test_reuse_takes_the_longest_living_token_however_short(broker, clock):
+    use_up(broker, clock, hours=1, every=60)
+    clock.advance(10 * 60)
+    token = acquire(broker, minutes=59, on_rate_limit="reuse")
+    assert (token.issued, token.expires_at) == (False, START + HOUR + 4 * MINUTE)
+
+
+def test_reuse_does_not_take_an_expired_or_released_one(broker, clock, service):
+    use_up(broker, clock, hours=1)
+    service.tokens.clear()
+    with pytest.raises(TokenBudgetExceeded):
+        acquire(broker, minutes=59, on_rate_limit="reuse")
+
+
+def test_reuse_also_answers_a_refusal_of_the_service(broker, client):
+    held = acquire(broker, hours=1, minutes=0)
+    client.before = QuotaExceeded("five an hour")
+    assert acquire(broker, minutes=90, on_rate_limit="reuse").password == held.password
+
+
+def test_wait_sleeps_until_the_slot_opens(broker, clock, service):
+    use_up(broker, clock, hours=2, every=60)
+    token = acquire(broker, hours=2, minutes=119, on_rate_limit="wait")
+    assert (token.issued, service.serial) == (True, 6)
+    assert clock.slept == [3600 - 5 * 60]
+
+
+def test_wait_does_not_hold_the_lock_and_takes_what_another_issued_meanwhile(broker, clock, service, cache):
+    use_up(broker, clock, hours=2)
+    other = TokenBroker(MemoryClient(service), str(cache), clock=clock)
+    sleep = clock.sleep
+
+    def sleep_while_another_works(seconds):
+        sleep(seconds)
+        clock.sleep = sleep
+        acquire(other, hours=3, minutes=120)
+
+    clock.sleep = sleep_while_another_works
+    assert acquire(broker, hours=2, minutes=120, on_rate_limit="wait").source == "cache"
+    assert service.serial == 6
+
+
+def test_wait_gives_up_at_once_when_the_deadline_comes_first(clock, service, cache):
+    broker = TokenBroker(MemoryClient(service, seconds=600), str(cache), clock=clock)
+    use_up(broker, clock)
+    with pytest.raises(TokenBudgetExceeded, match=r"within the last hour") as caught:
+        acquire(broker, minutes=60, on_rate_limit="wait")
+    assert "deadline" in caught.value.cure
+    assert "2026-01-01T13:34:56Z" in caught.value.cure
+    assert clock.slept == []
+
+
+def test_wait_asks_again_when_only_the_service_knows_until_when(broker, client, clock, service):
+    """Somebody else has used up the hour: the ledger here is empty."""
+    for _number in range(5):
+        service.issue(1)
+    token = acquire(broker, on_rate_limit="wait")
+    assert token.issued
+    assert 3600 <= sum(clock.slept) <= 3660
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
+
+
+def test_wait_ends_even_without_a_deadline(broker, client, clock):
+    client.before = QuotaExceeded("never again")
+    with pytest.raises(TokenBudgetExceeded, match="never again"):
+        acquire(broker, on_rate_limit="wait")
+    assert sum(clock.slept) <= 2 * 3600
+
+
+# --- reading only ----------------------------------------------------------------------------------------------------
+
+
+def test_peek_issues_and_writes_nothing(broker, client, cache):
+    assert broker.peek(REGISTRY, MINUTE) is None
+    assert not cache.exists()
+    token = acquire(broker)
+    before = {path: path.stat() for path in cache.iterdir()}
+    client.read_only = True
+    assert broker.peek(REGISTRY, MINUTE).password == token.password
+    assert {path: path.stat() for path in cache.iterdir()} == before
+    assert client.calls.count("issue") == 1
+
+
+def test_in_check_mode_nothing_is_issued_released_or_written(broker, client, cache):
+    client.read_only = True
+    for act in (
+        lambda: acquire(broker),
+        lambda: broker.release(REGISTRY, Secret("x")),
+        lambda: broker.release_all(REGISTRY),
+    ):
+        with pytest.raises(CheckModeViolation):
+            act()
+    assert client.calls == []
+    assert not cache.exists()
+
+
+def test_the_tokens_that_are_held_come_longest_living_first(broker, clock, service):
+    tokens = [acquire(broker, hours=hours, minutes=hours * 60 - 1) for hours in (1, 3, 5)]
+    passwords = [token.password for token in tokens]
+    assert [token.password for token in broker.held(REGISTRY)] == passwords[::-1]
+    assert {(token.source, token.issued) for token in broker.held(REGISTRY)} == {("cache", False)}
+    clock.advance(3600)
+    assert [token.password for token in broker.held(REGISTRY)] == [passwords[2], passwords[1]]
+    del service.tokens[tokens[2].authorization_token.reveal()]
+    assert [token.password for token in broker.held(REGISTRY)] == [passwords[1]]
+    assert broker.held("another") == []
+
+
+def test_of_a_missing_registry_no_token_is_held(broker, client):
+    acquire(broker)
+    client.listing_fault = NotFound("no such registry")
+    assert broker.held(REGISTRY) == []
+    assert broker.peek(REGISTRY, MINUTE) is None
+
+
+# --- releasing -------------------------------------------------------------------------------------------------------
+
+
+def test_a_released_token_is_forgotten_but_its_issue_is_not(broker, cache):
+    token = acquire(broker)
+    broker.release(REGISTRY, token.authorization_token)
+    assert broker.peek(REGISTRY, MINUTE) is None
+    assert token.password.reveal() not in cache_files(cache)[0].read_text()
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
+
+
+def test_releasing_what_is_gone_is_no_error(broker, cache, service):
+    token = acquire(broker)
+    service.tokens.clear()
+    broker.release(REGISTRY, token.authorization_token)
+    assert token.password.reveal() not in cache_files(cache)[0].read_text()
+
+
+def test_releasing_a_foreign_token_makes_no_cache(broker, service, cache):
+    broker.release(REGISTRY, Secret(service.issue(1)))
+    assert service.tokens == {}
+    assert not cache.exists()
+
+
+def test_releasing_all_forgets_all(broker, service, cache):
+    tokens = [acquire(broker, minutes=12 * 60) for _number in range(2)]
+    broker.release_all(REGISTRY)
+    assert service.tokens == {}
+    assert not any(token.password.reveal() in cache_files(cache)[0].read_text() for token in tokens)
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 2
+
+
+def test_a_lost_answer_to_a_release_keeps_the_token_in_the_cache(broker, client):
+    token = acquire(broker)
+
+    def lost(_registry, _token):
+        raise UnknownOutcome("lost")
+
+    client.release_token = lost
+    with pytest.raises(UnknownOutcome):
+        broker.release(REGISTRY, token.authorization_token)
+    assert broker.peek(REGISTRY, MINUTE).password == token.password
+
+
+# --- the cache file --------------------------------------------------------------------------------------------------
+
+BROKEN_CACHES = {
+    "empty": lambda text: "",
+    "cut": lambda text: text[: len(text) // 2],
+    "not JSON": lambda text: "token=abc",
+    "list": lambda text: "[]",
+    "nul": lambda text: "\0" * len(text),
+    "deep": lambda text: "[" * 100_000,
+    "newer format": lambda text: text.replace('"format": 1', '"format": 2'),
+    "another key": lambda text: text.replace('"key": "', '"key": "0'),
+    "no tokens": lambda text: text.replace('"tokens"', '"other"'),
+    "password is a number": lambda text: text.replace('"0000000000000001"', "1"),
+    "time without zone": lambda text: text.replace("+00:00", ""),
+    "tokens is a text": lambda text: json.dumps({**json.loads(text), "tokens": "abc"}),
+    "issues is a number": lambda text: json.dumps({**json.loads(text), "issues": 5}),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN_CACHES.values(), ids=BROKEN_CACHES)
+def test_a_broken_cache_is_set_aside_with_a_warning(broker, cache, broken):
+    acquire(broker)
+    (path,) = cache_files(cache)
+    content = broken(path.read_text())
+    assert content != path.read_text()
+    path.write_text(content)
+    assert broker.peek(REGISTRY, MINUTE) is None
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 0
+    assert (path.read_text(), broker.warnings) == (content, [])  # who only looks does not rename
+    assert acquire(broker).issued
+    assert pathlib.Path(f"{path}.corrupt").read_text() == content
+    assert f"{path}.corrupt" in broker.warnings[0]
+    assert acquire(broker).source == "cache"
+
+
+def test_a_cache_that_others_can_read_is_tightened(broker, cache, client):
+    cache.mkdir(mode=0o777)
+    cache.chmod(0o777)
+    acquire(broker)
+    (path,) = cache_files(cache)
+    path.chmod(0o644)
+    acquire(broker, minutes=12 * 60)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(cache.stat().st_mode) == 0o700
+
+
+def put_link(path, tmp_path):
+    (tmp_path / "elsewhere").write_text("{}")
+    path.symlink_to(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    "plant", [put_link, lambda path, _: path.mkdir(), lambda path, _: os.mkfifo(path)], ids=["link", "dir", "fifo"]
+)
+def test_a_planted_cache_file_is_refused(broker, cache, client, tmp_path, plant):
+    acquire(broker)
+    (path,) = cache_files(cache)
+    path.unlink()
+    plant(path, tmp_path)
+    for act in (lambda: acquire(broker), lambda: broker.peek(REGISTRY, MINUTE), lambda: broker.ledger(REGISTRY)):
+        with pytest.raises(FileError, match=r"it is a") as caught:
+            act()
+        assert "JCR_TOKEN_CACHE" in caught.value.message
+    assert client.calls.count("issue") == 1
+
+
+@pytest.mark.parametrize("plant", [put_link, lambda path, _: path.write_text("")], ids=["link", "file"])
+def test_a_cache_directory_that_is_none_is_refused(broker, client, cache, tmp_path, plant):
+    plant(cache, tmp_path)
+    for act in (lambda: acquire(broker), lambda: broker.peek(REGISTRY, MINUTE)):
+        with pytest.raises(FileError) as caught:
+            act()
+        assert "JCR_TOKEN_CACHE" in caught.value.message
+    assert "issue" not in client.calls
+
+
+def test_a_held_lock_is_waited_for_only_so_long(client, cache, clock):
+    broker = TokenBroker(client, str(cache), clock=clock, lock_wait=7)
+    acquire(broker)
+    (path,) = cache_files(cache)
+    with locked(str(path), clock=clock, wait=0):
+        assert broker.peek(REGISTRY, MINUTE) is not None
+        with pytest.raises(FileError, match=f"pid {os.getpid()}"):
+            acquire(broker)
+    assert 7 <= sum(clock.slept) < 7.1
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, "/home/a/.cache/jdcloud-jcr"),
+        ({"XDG_CACHE_HOME": "/var/x"}, "/var/x/jdcloud-jcr"),
+        ({"XDG_CACHE_HOME": "relative"}, "/home/a/.cache/jdcloud-jcr"),
+        ({"XDG_CACHE_HOME": ""}, "/home/a/.cache/jdcloud-jcr"),
+        ({"JCR_TOKEN_CACHE": "/srv/tokens", "XDG_CACHE_HOME": "/var/x"}, "/srv/tokens"),
+        ({"JCR_TOKEN_CACHE": "~/tokens"}, "/home/a/tokens"),
+        ({"JCR_TOKEN_CACHE": ""}, "/home/a/.cache/jdcloud-jcr"),
+    ],
+)
+def test_the_default_cache_directory(environ, expected):
+    assert default_cache_dir(environ, "/home/a") == expected
+
+
+# --- any history -----------------------------------------------------------------------------------------------------
+
+FAULTS = [None, None, None, UnknownOutcome("lost"), ServerError("boom"), Forbidden("no"), Killed(), not_sent()]
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Whatever happens: at most five issues in any hour, and a served token is valid and lives long enough."""
+
+    @initialize()
+    def start(self):
+        self.clock = FakeClock()
+        self.service = Service(self.clock)
+        self.client = MemoryClient(self.service)
+        self.directory = self.tmp_path_factory.mktemp("cache") / "cache"
+        self.broker = TokenBroker(self.client, str(self.directory), clock=self.clock)
+
+    @rule(
+        hours=st.integers(1, 24),
+        minutes=st.integers(0, 300),
+        on_rate_limit=st.sampled_from(["fail", "reuse", "wait"]),
+        before=st.sampled_from(FAULTS),
+        after=st.sampled_from(FAULTS),
+    )
+    def acquire(self, hours, minutes, on_rate_limit, before, after):
+        self.client.before, self.client.after = before, after
+        min_remaining = minutes * MINUTE
+        peeked = self.broker.peek(REGISTRY, min_remaining)
+        known = self.broker.ledger(REGISTRY)["issued_last_hour"]
+        try:
+            token = self.broker.acquire(REGISTRY, hours=hours, min_remaining=min_remaining, on_rate_limit=on_rate_limit)
+        except TokenBudgetExceeded:
+            assert peeked is None and on_rate_limit != "wait"
+            assert known == 5
+        except (UnknownOutcome, ServerError, Forbidden, Unreachable, Killed):
+            assert peeked is None and (before or after)
+        else:
+            assert token.authorization_token.reveal() in self.service.valid()
+            assert peeked is None or token.authorization_token == peeked.authorization_token
+            if not token.issued and on_rate_limit != "reuse":
+                assert token.expires_at - self.service.now() > min_remaining
+
+    @rule(seconds=st.integers(1, 7200))
+    def time_passes(self, seconds):
+        self.clock.advance(seconds)
+
+    @rule()
+    def another_process(self):
+        self.broker = TokenBroker(self.client, str(self.directory), clock=self.clock)
+
+    @rule()
+    def release_all(self):
+        self.broker.release_all(REGISTRY)
+
+    @invariant()
+    def five_an_hour(self):
+        issues = self.service.issued_at if hasattr(self, "service") else []
+        assert all(later - first >= HOUR for first, later in zip(issues, issues[5:], strict=False))
+
+
+def test_any_history(tmp_path_factory):
+    AnyHistory.tmp_path_factory = tmp_path_factory
+    checks = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+    AnyHistory.TestCase.settings = settings(
+        max_examples=80, stateful_step_count=25, deadline=None, suppress_health_check=checks, derandomize=True
+    )
+    AnyHistory.TestCase().runTest()
