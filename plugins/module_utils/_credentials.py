@@ -183,7 +183,10 @@ class _Profiles:
 
     def _require(self, name: str) -> None:
         if self._problem:
-            raise CredentialsError(f"profile '{name}' was asked for, but {self._path} {self._problem}")
+            raise CredentialsError(
+                f"profile '{name}' was asked for, but {self._path} {self._problem}",
+                cure="Add the profile with 'jdc configure add', or ask for none.",
+            )
         if not self._parser.has_section(name):
             raise CredentialsError(
                 f"there is no profile '{name}' in {self._path}; {self._known()}",

@@ -39,8 +39,20 @@ except ImportError:
     DOCKER_IMPORT_ERROR = traceback.format_exc()
     APIClient = object
     # Nothing of the SDK can be raised where it is not there.
-    APIError = NotFound = ReadTimeout = type("NeverRaised", (Exception,), {})
+    APIError, NotFound, ReadTimeout = (type(name, (Exception,), {}) for name in ("APIError", "NotFound", "ReadTimeout"))
     CONNECTION_ERRORS = ()
+
+# The SDK's exceptions are taken from here: nobody else imports docker.
+__all__ = (
+    "CONNECTION_ERRORS",
+    "DEFAULT_HOST",
+    "APIError",
+    "EngineAddress",
+    "EngineClient",
+    "NotFound",
+    "ReadTimeout",
+    "connect",
+)
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 

@@ -114,6 +114,7 @@ class CheckModeViolation(JcrError):
     """A write was attempted in check mode: a defect of the collection, never of the user."""
 
     kind = "check_mode"
+    cure = "This is a defect of the collection: please report it with this text."
 
 
 class MissingLibrary(JcrError):
@@ -180,6 +181,7 @@ class InvalidArgument(ApiError):
     """400: the service refused a value that the local rules let through."""
 
     kind = "invalid_argument"
+    cure = "Correct the value that the service names."
 
 
 class QuotaExceeded(ApiError):
@@ -193,12 +195,14 @@ class RateLimited(ApiError):
     """429 of any other status: too many calls; worth waiting for."""
 
     kind = "rate_limited"
+    cure = "Run the task again a little later, and fewer at once."
 
 
 class ServerError(ApiError):
     """5xx: the service or a gateway before it failed."""
 
     kind = "server"
+    cure = "Run the task again a little later; if it stays so, give the request id to the service's support."
 
 
 # --- no answer, or none that can be trusted --------------------------------------------------------------------------

@@ -67,7 +67,7 @@ class Module(AnsibleModule):
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
         if "error" not in result:
-            result.update(_failed(ConfigurationError(msg, cure=_SEE_DOCUMENTATION)))
+            result.update(failed(ConfigurationError(msg, cure=_SEE_DOCUMENTATION)))
             msg = result.pop("msg")
         super().fail_json(msg, **result)
 
@@ -93,6 +93,10 @@ class ControllerHost(LocalHost):
     def warn(self, text: str) -> None:
         self.warnings.append(self.redactor.scrub(text))
 
+    def told(self) -> dict[str, t.Any]:
+        """What belongs into the task's result besides that of the resource."""
+        return {"warnings": self.warnings} if self.warnings else {}
+
 
 def run_module(spec: ArgumentSpec, build: Build) -> None:
     """The body of every module: read the options, run the resource, say what came of it."""
@@ -115,11 +119,11 @@ def perform(host: LocalHost, build: Build) -> tuple[dict[str, t.Any], dict[str, 
         built.append(build(port))
         return built[0]
 
-    result = guarded(host, lambda: run(host, remember))
+    result = _guarded(host, lambda: run(host, remember))
     return result, {} if result.get("failed") else built[0].secret_result()
 
 
-def guarded(host: LocalHost, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+def _guarded(host: LocalHost, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
     """The scrubbed result of C(work), a failed one included.
 
     Nothing is ever raised out of a task but what C(host.passed_on) names.
@@ -129,7 +133,7 @@ def guarded(host: LocalHost, work: t.Callable[[], dict[str, t.Any]]) -> dict[str
     except host.passed_on:
         raise
     except JcrError as error:
-        result = _failed(error)
+        result = failed(error)
     except Exception as error:  # a defect: Ansible would print the options, secrets included, with its traceback
         result = _defect(error)
     return host.redactor.scrub(result)
@@ -141,10 +145,10 @@ def _defect(error: Exception) -> dict[str, t.Any]:
         f"internal error in {os.path.basename(where.filename)}, line {where.lineno}: {type(error).__name__}: {error}",
         cure="This is a defect of the collection: please report it with this text.",
     )
-    return _failed(failure)
+    return failed(failure)
 
 
-def _failed(error: JcrError) -> dict[str, t.Any]:
+def failed(error: JcrError) -> dict[str, t.Any]:
     return {"failed": True, "changed": False, **error.failure()}
 
 
@@ -152,7 +156,7 @@ def run_step(spec: ArgumentSpec, step: t.Callable[[ModuleHost], t.Any]) -> None:
     """The body of jcr_on_host: one call whose answer is the whole result."""
     module = Module(supports_check_mode=True, **spec.arguments())
     host = ModuleHost(module)
-    result = guarded(host, lambda: {"changed": False, "answer": step(host)})
+    result = _guarded(host, lambda: {"changed": False, "answer": step(host)})
     leave = module.fail_json if result.get("failed") else module.exit_json
     leave(**result)
 
@@ -169,7 +173,7 @@ def validated(spec: ArgumentSpec, given: t.Mapping[str, t.Any]) -> dict[str, t.A
     """
     arguments = spec.arguments()
     checked = ArgumentSpecValidator(arguments.pop("argument_spec"), **arguments).validate(given)
-    if checked.errors:
+    if checked.error_messages:
         messages = [
             f"unsupported parameters: {error.msg}" if isinstance(error, UnsupportedError) else error.msg
             for error in checked.errors

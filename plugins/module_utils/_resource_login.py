@@ -36,7 +36,6 @@ SPEC = ArgumentSpec(
 ).merge(STATE, TOKEN, CONNECTION)
 
 
-
 class LoginResource(ServiceResource):
     """The keys of the state are registry hosts.
 

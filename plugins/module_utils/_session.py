@@ -149,9 +149,7 @@ class Session:
 
     def foresee_token(self, registry: str) -> None:
         """Fail as token() would for want of a free slot, as far as the cache can tell. Issues and writes nothing."""
-        self.broker.foresee(
-            registry, min_remaining=self.min_remaining, on_rate_limit=self._params["on_rate_limit"]
-        )
+        self.broker.foresee(registry, min_remaining=self.min_remaining, on_rate_limit=self._params["on_rate_limit"])
 
     def usable_tokens(self, registry: str) -> list[Token]:
         """The cached tokens that token() would be content with now, the longest living first. Issues, writes nothing.

@@ -175,7 +175,7 @@ class PushStream:
         """
         if len(self._digests) != 1 or not _DIGEST.fullmatch(next(iter(self._digests))):
             raise TransferFailed(self._problem(), retryable=not self._digests)
-        ((digest, size),) = self._digests.items()
+        digest, size = next(iter(self._digests.items()))
         states = list(self._states.values())
         return {
             "digest": digest,

@@ -90,7 +90,9 @@ class Transport:
         self.host = urllib.parse.urlsplit(self.base).netloc
         self._verify = _checked_verify(verify)
         if not timeout > 0:
-            raise ConfigurationError(f"timeout is {timeout:g} seconds, but has to be more than 0")
+            raise ConfigurationError(
+                f"timeout is {timeout:g} seconds, but has to be more than 0", cure="Leave it out for the usual one."
+            )
         self._timeout = timeout
         self._clock = clock
         self._max_body = max_body

@@ -18,15 +18,18 @@ import os
 import sys
 import typing as t
 
+from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Deadline
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import JcrError, from_failure
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, JcrError, from_failure
 from ansible_collections.jdcloud.jcr.plugins.module_utils._host import (
     ENGINE_OPTIONS,
     Build,
     ControllerHost,
+    failed,
     perform,
     validated,
     with_secrets,
@@ -36,6 +39,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 
 IN_PROCESS_VARIABLE = "jcr_in_process"
 ON_HOST = "jdcloud.jcr.jcr_on_host"
+ACCOUNT_VARIABLES = "JDCLOUD_"  # what their names begin with
 
 display = Display()
 
@@ -56,13 +60,16 @@ class InProcessAction(ActionBase):
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         obstacle = self._obstacle(task_vars)
-        if obstacle:
+        secret_wanted = boolean(self._task.args.get("return_secret", False), strict=False)
+        if secret_wanted and self._task.async_val:
+            result.update(failed(_secret_in_async_result().about("start", f"{self._task.action} with async")))
+        elif obstacle:
             display.vvv(f"{self._task.action}: runs as a module, because {obstacle}")
             result.update(self._run_module(task_vars))
         else:
             display.vvv(f"{self._task.action}: runs in the controller's process")
             result.update(self._run_here(task_vars))
-        if self._task.args.get("return_secret") and not result.get("failed"):
+        if secret_wanted and not result.get("failed"):
             # The only way that keeps a returned secret out of every output and still usable when registered.
             result["_ansible_no_log"] = True
         return result
@@ -83,7 +90,8 @@ class InProcessAction(ActionBase):
             return f"its connection is {self._connection.transport}"
         if self._connection.become is not None:
             return "it asks for another user"
-        wanted = str(self._templar.template(task_vars.get("ansible_python_interpreter", "auto")))
+        of_host = task_vars.get("ansible_delegated_vars", {}).get(self._task.delegate_to, task_vars)
+        wanted = str(self._templar.template(of_host.get("ansible_python_interpreter", "auto")))
         own = str(task_vars.get("ansible_playbook_python", sys.executable))
         return None if wanted.startswith("auto") or wanted == own else "it asks for another Python"
 
@@ -95,16 +103,14 @@ class InProcessAction(ActionBase):
         return result
 
     def _run_here(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        try:
-            params = validated(self.spec, self._task.args)
-        except JcrError as error:
-            return {"failed": True, "changed": False, **error.failure()}
-        with task_environment(self):
+        with surroundings_of_module(self):
+            try:
+                params = validated(self.spec, self._task.args)
+            except JcrError as error:
+                return failed(error)
             host = self._host(params, task_vars)
             result, secret_result = perform(host, type(self).build)
-        if host.warnings:
-            result["warnings"] = host.warnings
-        result["invocation"] = {"module_args": self._silenced(params)}
+        result.update(host.told(), invocation={"module_args": self._silenced(params)})
         return with_secrets(result, secret_result)
 
     def _host(self, params: dict[str, t.Any], task_vars: dict[str, t.Any]) -> ControllerHost:
@@ -137,10 +143,14 @@ class OnHostAction(InProcessAction):
 class DistantHost(ControllerHost):
     """The engine and the logins of the task's own host, which is not the machine or the user of this process."""
 
+    passed_on = (AnsibleError,)
+
     def __init__(self, action: OnHostAction, params: dict[str, t.Any], task_vars: dict[str, t.Any]) -> None:
         super().__init__(params, action._task.check_mode, action._task.diff)
         self._action = action
         self._task_vars = task_vars
+        self._deprecations: list[t.Any] = []
+        self._facts: dict[str, t.Any] = {}
 
     def engine(self) -> DistantEngine:
         return DistantEngine(self)
@@ -150,15 +160,29 @@ class DistantHost(ControllerHost):
 
     def call(self, step: str, arguments: dict[str, t.Any], secrets: t.Sequence[Secret] = ()) -> t.Any:
         """Run one step on the host; returns its answer, or raises the error that it failed with."""
-        names = (*ENGINE_OPTIONS, "config_path")
-        options = {name: self.params[name] for name in names if self.params.get(name) is not None}
-        options.update(step=step, arguments=arguments, secrets=[secret.reveal() for secret in secrets])
         action = self._action
-        result = action._execute_module(module_name=ON_HOST, module_args=options, task_vars=self._task_vars)
+        # As they were given: a path's ~ is to become the home of the host's user, not of this process.
+        given = action._task.args
+        names = (*ENGINE_OPTIONS, "config_path")
+        options = {name: given[name] for name in names if given.get(name) is not None}
+        options.update(step=step, arguments=arguments, secrets=[secret.reveal() for secret in secrets])
+        with account_hidden(action):
+            result = action._execute_module(module_name=ON_HOST, module_args=options, task_vars=self._task_vars)
         action._remove_tmp_path(action._connection._shell.tmpdir)
+        self._take_along(result)
         if result.get("failed") or "answer" not in result:
-            raise from_failure(result)
+            raise from_failure(result) if "error" in result else _broken_step(result)
         return result["answer"]
+
+    def _take_along(self, result: dict[str, t.Any]) -> None:
+        """Keep what Ansible itself adds to a module's result: above all the interpreter that it has found."""
+        for name, kept in (("warnings", self.warnings), ("deprecations", self._deprecations)):
+            kept.extend(text for text in result.get(name, ()) if text not in kept)
+        self._facts.update(result.get("ansible_facts") or {})
+
+    def told(self) -> dict[str, t.Any]:
+        extra = {"deprecations": self._deprecations, "ansible_facts": self._facts}
+        return {**super().told(), **{name: value for name, value in extra.items() if value}}
 
 
 class DistantEngine:
@@ -216,18 +240,74 @@ class DistantDockerConfig:
         self._call("logins_erase", {"hosts": list(hosts)})
 
 
-@contextlib.contextmanager
-def task_environment(action: ActionBase) -> t.Iterator[None]:
-    """Put C(environment:) of the task into this process for a while, as a module's process would have it."""
+def _secret_in_async_result() -> JcrError:
+    return ConfigurationError(
+        "the result of an asynchronous task is kept in a file and printed as it is, so that it cannot hold a secret",
+        cure="Leave out async or return_secret. jcr_login and dest hand a token on without showing it.",
+    )
+
+
+def _broken_step(result: t.Mapping[str, t.Any]) -> JcrError:
+    """The failure of a module that could not even start, which Ansible tells of in its own way."""
+    said = str(result.get("module_stderr") or result.get("module_stdout") or "").strip()
+    last_line = f" ({said.splitlines()[-1][:200]})" if said else ""
+    return JcrError(
+        f"the step on the host did not run: {str(result.get('msg') or 'it gave no answer').rstrip('.')}{last_line}",
+        cure="Check that host's Python (ansible_python_interpreter); -vvv shows all of its output.",
+    )
+
+
+def _environment_of(action: ActionBase) -> dict[str, str]:
     wanted: dict[str, t.Any] = {}
     action._compute_environment_string(wanted)
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update({name: str(value) for name, value in wanted.items()})
+    return {name: str(value) for name, value in wanted.items()}
+
+
+@contextlib.contextmanager
+def surroundings_of_module(action: ActionBase) -> t.Iterator[None]:
+    """Give this process for a while what a module's process would have: C(environment:), and the playbook's folder.
+
+    So a relative path means the same in both.
+    """
+    folder = os.getcwd()
+    os.chdir(action._loader.get_basedir())
     try:
+        with environment(_environment_of(action)):
+            yield
+    finally:
+        os.chdir(folder)
+
+
+@contextlib.contextmanager
+def account_hidden(action: ActionBase) -> t.Iterator[None]:
+    """Keep the account's variables from the processes that are started for a while, on whatever machine.
+
+    Ansible would put those of C(environment:) on the command line of the host's shell.
+    """
+    task, given = action._task, action._task.environment
+    wanted = _environment_of(action)
+    task.environment = [{name: value for name, value in wanted.items() if not name.startswith(ACCOUNT_VARIABLES)}]
+    try:
+        with environment({name: None for name in os.environ if name.startswith(ACCOUNT_VARIABLES)}):
+            yield
+    finally:
+        task.environment = given
+
+
+@contextlib.contextmanager
+def environment(changes: t.Mapping[str, str | None]) -> t.Iterator[None]:
+    """Change environment variables of this process for a while; None takes one away."""
+    before = {name: os.environ.get(name) for name in changes}
+    try:
+        _set_environment(changes)
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        _set_environment(before)
+
+
+def _set_environment(values: t.Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

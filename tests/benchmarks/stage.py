@@ -85,4 +85,4 @@ def stage(directory: Path) -> t.Iterator[Stage]:
 
 def median(measure: t.Callable[[], float], times: int = 3) -> float:
     """The median of several measurements, in seconds."""
-    return sorted(measure() for _ in range(times))[times // 2]
+    return sorted(measure() for _time in range(times))[times // 2]

@@ -199,7 +199,7 @@ def test_names_that_resemble_each_other_are_told_apart(client, team):
 def refusal(call, kind):
     with pytest.raises(kind) as caught:
         call()
-    assert type(caught.value) is kind
+    assert caught.value.__class__ is kind
     assert caught.value.request_id and caught.value.request_id in caught.value.message
     return caught.value
 

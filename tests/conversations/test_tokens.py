@@ -227,7 +227,8 @@ def processes(emulator, cache):
         account = (emulator.endpoint, emulator.region, emulator.access_key, emulator.secret_key)
         command = [sys.executable, "-c", PROGRAM, *account, str(cache), die_after]
         children = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(number)
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _child in range(number)
         ]
         started.extend(children)
         for child in children:

@@ -56,7 +56,7 @@ class BlobStore:
 
     def path(self, digest: str) -> Path:
         """Where a blob's file is, or would be."""
-        algorithm, _, hexadecimal = digest.partition(":")
+        algorithm, _colon, hexadecimal = digest.partition(":")
         return self._directory / algorithm / hexadecimal[:2] / hexadecimal
 
     def adopt(self, file: Path, repository_id: int, digest: str, size: int) -> None:

@@ -19,7 +19,7 @@ Send: t.TypeAlias = t.Callable[[dict[str, t.Any]], t.Awaitable[None]]
 
 def new_request_id() -> str:
     """An id as the service gives them: 32 lower-case letters and digits."""
-    return "".join(secrets.choice(_REQUEST_ID_ALPHABET) for _ in range(_REQUEST_ID_LENGTH))
+    return "".join(secrets.choice(_REQUEST_ID_ALPHABET) for _position in range(_REQUEST_ID_LENGTH))
 
 
 def success(request_id: str, result: dict[str, t.Any] | None) -> dict[str, t.Any]:

@@ -274,4 +274,3 @@ def _image(row: Mapping[str, Any], tags: list[str]) -> dict[str, Any]:
         "last_pull_at": datetime.fromisoformat(pulled) if pulled else None,
         "pulls": row["pulls"],
     }
-

@@ -145,11 +145,11 @@ def _read_authorization(header: str | None) -> tuple[str, str] | None:
     """User and password of a Basic or Bearer header; None without one, empty texts if it cannot be read."""
     if not header:
         return None
-    scheme, _, encoded = header.partition(" ")
+    scheme, _blank, encoded = header.partition(" ")
     if scheme.lower() not in ("basic", "bearer"):
         return "", ""
     try:
-        user, _, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
+        user, _colon, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
     return user, password

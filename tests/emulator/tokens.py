@@ -20,7 +20,7 @@ _BEIJING = timezone(timedelta(hours=8))
 
 def new_password() -> str:
     """A password that nobody can guess."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_LENGTH))
+    return "".join(secrets.choice(_ALPHABET) for _position in range(PASSWORD_LENGTH))
 
 
 def encode(password: str) -> str:

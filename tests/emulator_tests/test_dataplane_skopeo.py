@@ -106,7 +106,7 @@ def test_copy_of_all_images_of_an_index(account: Account, skopeo: Skopeo, tmp_pa
     skopeo.ok("copy", "--all", "--preserve-digests", f"oci:{tmp_path / 'layout'}:all", remote)
     stored = {image["digest"]: image["tags"] for image in account.images(REGISTRY, REPOSITORY)}
     assert stored.pop(digest_of(index)) == ["all"]
-    assert [tags for tags in stored.values()] == [[], []]
+    assert list(stored.values()) == [[], []]
     raw = skopeo.ok("inspect", "--raw", skopeo.remote(REPOSITORY, ":all"))
     assert raw.encode() == index
     skopeo.ok("copy", "--all", "--preserve-digests", remote, f"oci:{tmp_path / 'back'}:all")

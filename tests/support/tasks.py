@@ -26,10 +26,12 @@ class Account:
 
     emulator: RunningEmulator
     home: Path
+    # Environment variables that differ from those below; None takes one away.
+    overrides: dict[str, str | None] = dataclasses.field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
         """Environment variables that a user of this account would have."""
-        return {
+        variables = {
             "HOME": str(self.home),
             "PATH": os.environ["PATH"],
             "JDCLOUD_ENDPOINT": self.emulator.endpoint,
@@ -37,7 +39,9 @@ class Account:
             "JDCLOUD_SECRET_KEY": self.emulator.secret_key,
             "JDCLOUD_REGION": self.emulator.region,
             "JCR_TOKEN_CACHE": str(self.home / "cache"),
+            **self.overrides,
         }
+        return {name: value for name, value in variables.items() if value is not None}
 
 
 Run = t.Callable[..., dict[str, t.Any]]

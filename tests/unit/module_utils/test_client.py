@@ -92,7 +92,7 @@ def conversation(*script, **options):
 def failure(*script, call=lambda client: client.registry("team"), expect=JcrError, **options):
     with conversation(*script, **options) as (client, _server), pytest.raises(expect) as caught:
         call(client)
-    assert type(caught.value) is expect or expect is JcrError
+    assert caught.value.__class__ is expect or expect is JcrError
     assert "canary" not in caught.value.message
     return caught.value
 

@@ -99,7 +99,7 @@ def test_a_failure_travels_from_a_host_to_the_controller(cls):
     )
     failure = json.loads(json.dumps(sent.failure()))
     arrived = _errors.from_failure(failure)
-    assert type(arrived) is cls
+    assert arrived.__class__ is cls
     assert arrived.message == sent.message, "told once more, it reads the same"
     for key in ("code", "status", "http_status", "retryable", "attempts"):
         assert getattr(arrived, key) == getattr(sent, key)
@@ -118,7 +118,7 @@ def test_a_failure_travels_from_a_host_to_the_controller(cls):
 )
 def test_any_failed_result_becomes_an_error(failure, message):
     arrived = _errors.from_failure(failure)
-    assert type(arrived) is JcrError
+    assert arrived.__class__ is JcrError
     assert arrived.message == message
 
 

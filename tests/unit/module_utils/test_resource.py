@@ -9,7 +9,14 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _resource
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import AlreadyExists, Drift, NotApplied, NotFound, RuleError, UnknownOutcome
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    AlreadyExists,
+    Drift,
+    NotApplied,
+    NotFound,
+    RuleError,
+    UnknownOutcome,
+)
 
 
 class FakeHost:
@@ -66,6 +73,7 @@ class Shelf(_resource.Resource):
         self.closed = True
 
 
+RED_X = {"label": "x", "colour": "red"}
 WORLDS = [
     # what is there, what is wanted, changed, what is there afterwards
     ({}, {"a": {"label": "x"}}, True, {"a": {"label": "x"}}),
@@ -74,9 +82,9 @@ WORLDS = [
     ({"a": {"label": "x"}}, {"a": {}}, False, {"a": {"label": "x"}}),
     ({"a": {"label": "x"}}, {"a": None}, True, {}),
     ({}, {"a": None}, False, {}),
-    ({"a": {"label": "x"}, "z": {"label": "z"}}, {"a": None, "b": {"label": "b"}}, True, {"z": {"label": "z"}, "b": {"label": "b"}}),
-    ({"a": {"label": "x", "colour": "red"}}, {"a": {"colour": "blue"}}, False, {"a": {"label": "x", "colour": "red"}}),
-    ({"a": {"label": "x", "colour": "red"}}, {"a": {"label": "y", "colour": "blue"}}, True, {"a": {"label": "y", "colour": "red"}}),
+    ({"a": {"label": "x"}, "z": {"label": "z"}}, {"a": None, "b": {}}, True, {"z": {"label": "z"}, "b": {}}),
+    ({"a": RED_X}, {"a": {"colour": "blue"}}, False, {"a": RED_X}),
+    ({"a": RED_X}, {"a": {"label": "y", "colour": "blue"}}, True, {"a": {"label": "y", "colour": "red"}}),
 ]
 
 

@@ -86,7 +86,8 @@ class MemoryClient:
         self.deadline = Deadline(service.clock, seconds)
         self.calls = []
         self.learned = datetime.timedelta(0)
-        self.before = self.after = self.listing_fault = None
+        self.before = self.after = None
+        self.listing_faults: list[Exception] = []
         self.expiry = "true"
 
     def now(self):
@@ -94,8 +95,8 @@ class MemoryClient:
 
     def tokens(self, registry):
         self.calls.append("list")
-        if self.listing_fault:
-            raise self.listing_fault
+        for fault in self.listing_faults:
+            raise fault
         self.learned = self.service.skew
         valid = self.service.valid().items()
         return [{"authorization_token": Secret(token), "expires_at": expiry} for token, expiry in valid]
@@ -185,7 +186,7 @@ def test_another_process_finds_the_token(broker, client, cache, clock, service):
 
 
 @pytest.mark.parametrize(
-    ("minutes", "source"), [(0, "cache"), (59, "cache"), (60, "api"), (61, "api")], ids=lambda value: str(value)
+    ("minutes", "source"), [(0, "cache"), (59, "cache"), (60, "api"), (61, "api")], ids=str
 )
 def test_a_token_must_live_longer_than_asked(broker, clock, minutes, source):
     acquire(broker, hours=2)
@@ -418,7 +419,7 @@ def test_a_ledger_from_the_future_counts_as_now_and_passes(broker, clock, servic
 
 
 def test_a_failed_listing_is_raised_and_nothing_is_issued(broker, client):
-    client.listing_fault = ServerError("boom")
+    client.listing_faults = [ServerError("boom")]
     for act in (lambda: acquire(broker), lambda: broker.peek(REGISTRY, MINUTE)):
         with pytest.raises(ServerError):
             act()
@@ -554,7 +555,7 @@ def test_the_tokens_that_are_held_come_longest_living_first(broker, clock, servi
 
 def test_of_a_missing_registry_no_token_is_held(broker, client):
     acquire(broker)
-    client.listing_fault = NotFound("no such registry")
+    client.listing_faults = [NotFound("no such registry")]
     assert broker.held(REGISTRY) == []
     assert broker.peek(REGISTRY, MINUTE) is None
 

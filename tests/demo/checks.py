@@ -1,0 +1,83 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What has to be true of the runs. The demo fails where it is not."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from tests.support.playbooks import Run
+
+
+class DemoFailed(Exception):
+    """The demo did not go as it has to; the text says what and why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Traffic:
+    """What an emulator saw of one run."""
+
+    requests: int
+    tokens: int
+    writes: int
+    uploaded: int  # bytes
+
+    @classmethod
+    def of(cls, entries: t.Sequence[dict[str, t.Any]]) -> Traffic:
+        """Count the entries of a request log."""
+        return cls(
+            requests=len(entries),
+            tokens=sum(entry["token_issued"] for entry in entries),
+            writes=sum(entry["write"] for entry in entries),
+            uploaded=sum(entry["bytes_received"] for entry in entries if entry["plane"] == "data"),
+        )
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether the account and the registry are as they were before."""
+        return not (self.tokens or self.writes or self.uploaded)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.requests} requests: {self.tokens} tokens issued, {self.writes} writes, "
+            f"{self.uploaded} bytes uploaded"
+        )
+
+
+def has_succeeded(run: Run) -> None:
+    """Fail if a task failed, or the playbook could not be run at all."""
+    for task in run.tasks:
+        if task.status in ("failed", "unreachable"):
+            raise DemoFailed(f"task '{task.task}' failed: {run.failure}")
+    if run.code:
+        raise DemoFailed(f"ansible-playbook ended with code {run.code}")
+
+
+def has_only_read(traffic: Traffic, what: str) -> None:
+    """Fail if a run that had to leave everything alone did not."""
+    if not traffic.only_reads:
+        raise DemoFailed(f"{what} was not only reading; the emulator saw {traffic}")
+
+
+def has_changed_nothing(run: Run) -> None:
+    """Fail if a task changed something."""
+    if run.changed:
+        raise DemoFailed(f"the second run changed something: {', '.join(run.changed)}")
+
+
+def was_predicted(plan: Run, run: Run) -> None:
+    """Fail if the check run and the run disagree about any task or any item of a loop."""
+    if plan.outline == run.outline:
+        return
+    pairs = zip(plan.outline, run.outline, strict=False)
+    wrong = [f"'{done[1]}': predicted {_told(planned)}, was {_told(done)}" for planned, done in pairs if planned != done]
+    counts = f"{len(plan.outline)} tasks were predicted, {len(run.outline)} were run"
+    raise DemoFailed(f"the prediction was wrong: {'; '.join(wrong) or counts}")
+
+
+def _told(outline: tuple[str, str, str, bool, list[bool]]) -> str:
+    _host, task, status, changed, items = outline
+    return f"{task} {status} {'changed' if changed else 'unchanged'}{f', items {items}' if items else ''}"
