@@ -226,7 +226,6 @@ def _foreign(
         shown = f"; it begins with {text[:_QUOTED]!r}"
     return kind(
         f"the answer with HTTP status {answer.status} ({content_type}) is not one of the service: {fault}{shown}",
-        cure="Check the endpoint, and whether a proxy or a portal stands before it." if kind is ProtocolError else None,
         request_id=request_id or request_id_of(answer),
         http_status=answer.status,
         retryable=_is_retryable(kind, answer.status),

@@ -122,6 +122,9 @@ class Caller:
             finally:
                 _note(trace, attempt, answer, self._clock.monotonic() - started)
             failure.attempts = attempt
+            if answer is not None:  # not every error that is found in an answer knows it as a whole
+                failure.request_id = failure.request_id or request_id_of(answer)
+                failure.http_status = failure.http_status or answer.status
             clock_was_wrong = abs(self.now() - signed_at) > CLOCK_TOLERANCE
             if isinstance(failure, AuthenticationFailed) and clock_was_wrong and not by_corrected_time:
                 by_corrected_time = True

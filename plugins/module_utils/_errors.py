@@ -222,6 +222,7 @@ class ProtocolError(JcrError):
     """An answer came that is not the service's: HTML, cut JSON, missing fields, wrong types, a redirect."""
 
     kind = "protocol"
+    cure = "Check the endpoint, and whether a proxy or a portal stands before it."
 
 
 class UnknownOutcome(JcrError):

@@ -123,7 +123,10 @@ def check_registry_host(
     """
     expected = (registry_host(name, region), registry_host(name, region, inner=True))
     if not isinstance(host, str) or not _is_host(host):
-        raise HostNotAllowed(f"{_shown(host)} is not a registry host; {expected[0]} was expected", cure="")
+        raise HostNotAllowed(
+            f"{_shown(host)} is not a registry host; {expected[0]} was expected",
+            cure="Nothing was sent there. Check the endpoint: this is no answer of the service.",
+        )
     if host in expected:
         return host
     if _is_loopback(host):

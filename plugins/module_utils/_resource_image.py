@@ -69,6 +69,7 @@ class ImageResource(ServiceResource):
         self.tags: list[str] = list(dict.fromkeys(self.params["tags"] or [self.params["tag"] or DEFAULT_TAG]))
         self.registry_host: str | None = None
         self.remote: dict[str, dict[str, t.Any] | None] = {}
+        self.repository_exists = False
 
     @property
     def keys(self) -> list[str]:
@@ -95,9 +96,12 @@ class ImageResource(ServiceResource):
     def read_remote(self) -> None:
         """Learn what the registry holds under each key; where something does not exist yet, None."""
         self.registry_host = self.session.registry_host(self.registry)
-        exists = self.registry_host and self.session.client.repository(self.registry, self.repository)
-        self.remote = {key: self._remote_image(key) if exists else None for key in self.keys}
-        self.repository_exists = bool(exists)
+        self.remote = {key: self._remote_image(key) if self.registry_host else None for key in self.keys}
+        self.repository_exists = any(self.remote.values()) or self._has_repository()
+
+    def _has_repository(self) -> bool:
+        """Whether the repository exists; asked only where none of its images says so already."""
+        return bool(self.registry_host and self.session.client.repository(self.registry, self.repository))
 
     def _remote_image(self, key: str) -> dict[str, t.Any] | None:
         selector = {"digest": key} if self.digest else {"tag": key}

@@ -104,7 +104,8 @@ class Session:
         """
         if not self._host.check_mode:
             raise error
-        self._host.warn(f"{error.message} Predicted as if an earlier task of the real run creates it.")
+        cause = error.cause[:1].upper() + error.cause[1:]
+        self._host.warn(f"{cause}: predicted as if an earlier task of the real run creates it.")
 
     def usable_registry_host(self, registry: str) -> str:
         """The checked host of a registry that has to exist; in check mode the foreseen one if it does not."""

@@ -42,8 +42,8 @@ class Traffic:
 
     def __str__(self) -> str:
         return (
-            f"{self.requests} requests: {self.tokens} tokens issued, {self.writes} writes, "
-            f"{self.uploaded} bytes uploaded"
+            f"{self.requests} requests (tokens issued: {self.tokens}, writes: {self.writes}, "
+            f"bytes uploaded: {self.uploaded})"
         )
 
 
@@ -73,11 +73,11 @@ def was_predicted(plan: Run, run: Run) -> None:
     if plan.outline == run.outline:
         return
     pairs = zip(plan.outline, run.outline, strict=False)
-    wrong = [f"'{done[1]}': predicted {_told(planned)}, was {_told(done)}" for planned, done in pairs if planned != done]
+    wrong = [f"predicted {_told(planned)}, was {_told(done)}" for planned, done in pairs if planned != done]
     counts = f"{len(plan.outline)} tasks were predicted, {len(run.outline)} were run"
     raise DemoFailed(f"the prediction was wrong: {'; '.join(wrong) or counts}")
 
 
 def _told(outline: tuple[str, str, str, bool, list[bool]]) -> str:
     _host, task, status, changed, items = outline
-    return f"{task} {status} {'changed' if changed else 'unchanged'}{f', items {items}' if items else ''}"
+    return f"'{task}' {status}, {'changed' if changed else 'unchanged'}{f', items {items}' if items else ''}"

@@ -17,6 +17,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import secrets
 import shutil
 import signal
 import subprocess
@@ -35,7 +36,7 @@ _START_SECONDS = 120.0
 _STOP_SECONDS = 60.0
 _KILL_SECONDS = 10.0
 _POLL_SECONDS = 0.05
-_PATH_LIMIT = 107  # bytes of a unix socket's path on Linux, without the closing zero
+_PATH_LIMIT = 104  # bytes of a unix socket's path that containerd accepts (measured; Linux itself takes 107)
 _LONGEST_SOCKET = "exec/containerd/containerd-debug.sock"  # of those that dockerd makes below its directory
 _LOG_TAIL = 15  # lines
 
@@ -141,7 +142,9 @@ def _last_line(text: str) -> str:
 
 def _start(program: str, directory: pathlib.Path) -> RunningEngine:
     directory.mkdir(parents=True, exist_ok=True)
-    home = pathlib.Path(tempfile.mkdtemp(prefix="jcr-engine-", dir=_short_place(directory)))
+    # Not mkdtemp: containerd refuses a namespace with two separators in a row, which a random name may have.
+    home = pathlib.Path(_short_place(directory)) / f"jcr-engine-{secrets.token_hex(4)}"
+    home.mkdir(mode=0o700)
     host = f"unix://{home}/docker.sock"
     with open(directory / LOG, "wb") as log:
         process = subprocess.Popen(

@@ -20,6 +20,7 @@ PACKAGE_OF = {
     "docker": "docker-cli",
     "docker-registry": "docker-registry",
     "skopeo": "skopeo",
+    "podman": "podman",
     "shellcheck": "shellcheck",
 }
 SYSTEM_FOLDERS = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))

@@ -64,12 +64,10 @@ class Sdk:
 
 def run(act: str, order: dict[str, t.Any]) -> list[t.Any]:
     """Let the SDK do something in a process of its own."""
-    # No proxy of the user's environment has a say.
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    # No proxy and no login of the user's environment has a say.
+    environment = {"PATH": os.environ["PATH"], "NETRC": os.devnull}
     command = [CLIENTS.python, _PROGRAM, act]
-    done = subprocess.run(
-        command, input=json.dumps(order).encode(), env=environment, capture_output=True, check=False
-    )
+    done = subprocess.run(command, input=json.dumps(order).encode(), env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)["answers"]
 

@@ -43,7 +43,7 @@ class Notes(Logger):
 
 
 def call(order: Json) -> list[Json]:
-    """Do C(calls), each {operation, parameters, headers}, one after the other; each gives {request_id, result, error}."""
+    """Do C(calls), each {operation, parameters, headers}, in this order; each gives {request_id, result, error}."""
     scheme, _mark, endpoint = order["endpoint"].partition("://")
     credential = Credential(order["access_key"], order["secret_key"])
     client = ContainerregistryClient(credential, Config(endpoint, scheme, timeout=60), Notes())

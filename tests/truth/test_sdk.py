@@ -74,14 +74,10 @@ def pusher(client: Client) -> RegistryClient:
 
 def same(ours: list[dict[str, t.Any]], theirs: list[dict[str, t.Any]], fields: dict[str, str]) -> bool:
     """Whether both tell the same of the same objects in the same order, and at least of one."""
-    assert [{name: ours_of(one[name]) for name in fields} for one in ours] == [
+    assert [{name: one[name] for name in fields} for one in ours] == [
         {name: theirs_of(name, one.get(field)) for name, field in fields.items()} for one in theirs
     ]
     return bool(ours)
-
-
-def ours_of(value: t.Any) -> t.Any:
-    return value
 
 
 def theirs_of(name: str, value: t.Any) -> t.Any:
@@ -210,7 +206,8 @@ def test_pages_and_the_fuzzy_filter_of_repositories(sdk: Sdk, client: Client) ->
     )
     assert [len(page["repositories"]) for page in pages] == [10, 10, 3, 0]
     assert {page["totalCount"] for page in pages} == {23}
-    assert same(client.repositories(REGISTRY), [one for page in pages for one in page["repositories"]], REPOSITORY_FIELDS)
+    theirs = [repository for page in pages for repository in page["repositories"]]
+    assert same(client.repositories(REGISTRY), theirs, REPOSITORY_FIELDS)
     everywhere, fuzzy = sdk.results(
         ("describeRepositories", {"pageSize": 100}),
         ("describeRepositories", {"registryName": REGISTRY, "filters": filters(name="web-0"), "pageSize": 100}),
@@ -269,9 +266,7 @@ def test_filters_of_quotas(sdk: Sdk, client: Client, pusher: RegistryClient) -> 
 # --- tokens ----------------------------------------------------------------------------------------------------------
 
 
-def test_each_lists_and_releases_the_tokens_of_the_other(
-    sdk: Sdk, client: Client, emulator: RunningEmulator
-) -> None:
+def test_each_lists_and_releases_the_tokens_of_the_other(sdk: Sdk, client: Client, emulator: RunningEmulator) -> None:
     emulator.settings({"token_filters": "honour"})
     client.create_registry(REGISTRY)
     ours = client.issue_token(REGISTRY, 1)["authorization_token"]

@@ -1,0 +1,234 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""jcr_image in every state of a tag: the prediction, the run and the second run, with skopeo as the witness.
+
+Real Docker Engine, real data plane. Some rows are the measured failures of other modules: a tag that is new in the
+registry although its layers are there (M1), a tag that moves (M2), predictions of a push and of a pull (M3 to M5), and
+the missing digest (M6).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import typing as t
+
+import docker
+import pytest
+
+from tests.support import images
+from tests.support.emulator import RunningEmulator
+from tests.support.engine import RunningEngine
+from tests.support.tasks import WAYS, Account, Run, run_here
+
+REGISTRY, REPOSITORY = "myregistry", "shop/web_app"
+ONE, OTHER = "states:one", "states:other"
+
+
+class World:
+    """A registry with one repository, an engine with two images, and tasks about them."""
+
+    def __init__(self, account: Account, docker_host: str, run: Run) -> None:
+        self.account, self.docker_host, self.run = account, docker_host, run
+        self.client = docker.APIClient(docker_host)
+        self.ok("jcr_registry", {"name": REGISTRY}, run_here)
+        self.ok("jcr_repository", {"registry": REGISTRY, "name": REPOSITORY}, run_here)
+        (registry,) = account.emulator.state()["registries"]
+        self.name = f"{registry['uri']}/{REPOSITORY}"
+
+    def ok(self, module: str, options: dict[str, t.Any], run: Run | None = None, **more: t.Any) -> dict[str, t.Any]:
+        result = (run or self.run)(self.account, module, options, **more)
+        assert not result.get("failed"), result["msg"]
+        return result
+
+    def image(self, options: dict[str, t.Any], run: Run | None = None, **more: t.Any) -> dict[str, t.Any]:
+        shared = {"registry": REGISTRY, "repository": REPOSITORY, "docker_host": self.docker_host}
+        return self.ok("jcr_image", {**shared, **options}, run, **more)
+
+    def push(self, source: str, *tags: str) -> dict[str, t.Any]:
+        return self.image({"source": source, "tags": list(tags)}, run_here)["image"]["tags"]
+
+    def forget(self) -> None:
+        """Let the engine have the two sources and nothing of the repository."""
+        for image in self.client.images():
+            for name in [*(image["RepoTags"] or []), *(image["RepoDigests"] or [])]:
+                if name.startswith(self.name):
+                    with contextlib.suppress(docker.errors.ImageNotFound):  # gone with its last tag
+                        self.client.remove_image(name, force=True, noprune=True)
+
+    def log(self) -> list[dict[str, t.Any]]:
+        return self.account.emulator.requests()
+
+    def remote(self) -> dict[str, str]:
+        """{tag: digest} as skopeo finds it, which nobody here wrote."""
+        (registry,) = self.account.emulator.state(secrets=True)["registries"]
+        token = self.ok("jcr_token", {"registry": REGISTRY, "return_secret": True}, run_here)["token"]
+        access = ["--tls-verify=false", f"--creds={token['username']}:{token['password']}"]
+        tags = _skopeo("list-tags", *access, f"docker://{self.name}")["Tags"] or []
+        assert registry["uri"] == self.name.partition("/")[0]
+        return {tag: _skopeo("inspect", *access, f"docker://{self.name}:{tag}")["Digest"] for tag in tags}
+
+
+def _skopeo(*arguments: str) -> dict[str, t.Any]:
+    done = subprocess.run(["skopeo", *arguments], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(params=sorted(WAYS))
+def world(request, emulator: RunningEmulator, docker_engine: RunningEngine, tmp_path) -> t.Iterator[World]:
+    images.load(docker_engine.docker_host, images.runnable(ONE, "one"))
+    images.load(docker_engine.docker_host, images.runnable(OTHER, "other"))
+    world = World(Account(emulator, tmp_path), docker_engine.docker_host, WAYS[request.param])
+    yield world
+    world.forget()
+    world.client.close()
+
+
+PUSHES = {
+    "absent": (lambda world: None, {"source": ONE}, {"latest"}),
+    "same": (lambda world: world.push(ONE, "latest"), {"source": ONE}, set()),
+    "M1: same layers, new tag": (lambda world: world.push(ONE, "1.0"), {"source": ONE, "tag": "2.0"}, {"2.0"}),
+    "M2: moved tag": (lambda world: world.push(OTHER, "latest"), {"source": ONE}, {"latest"}),
+    "several tags, one of them there": (
+        lambda world: world.push(ONE, "a"),
+        {"source": ONE, "tags": ["a", "b", "c"]},
+        {"b", "c"},
+    ),
+    "several tags, all there": (lambda world: world.push(ONE, "a", "b"), {"source": ONE, "tags": ["a", "b"]}, set()),
+    "same content, pushed by another machine": (
+        lambda world: (world.push(ONE, "latest"), world.forget()),
+        {"source": ONE},
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize("state", PUSHES)
+def test_push(world: World, state: str) -> None:
+    prepare, options, moved = PUSHES[state]
+    prepare(world)
+    local = world.client.inspect_image(ONE)["Id"]
+    present = world.remote()
+    start = len(world.log())
+
+    predicted = world.image(options, check=True)  # M3, M4
+    assert not [entry for entry in world.log()[start:] if entry["write"] or entry["plane"] == "data"]
+    done = world.image(options)
+    assert predicted["changed"] is done["changed"] is bool(moved)
+    assert predicted["diff"] == done["diff"]
+    assert predicted.keys() == done.keys()
+
+    remote = world.remote()
+    for tag, fate in done["image"]["tags"].items():
+        assert fate["changed"] is (tag in moved)
+        assert fate["previous_digest"] == present.get(tag)
+        assert fate["digest"] == remote[tag]  # M6
+    assert remote.keys() == present.keys() | moved
+    assert all(remote[tag] == digest for tag, digest in present.items() if tag not in moved)
+    assert done["image"]["uris"] == [f"{world.name}:{tag}" for tag in done["image"]["tags"]]
+    assert world.client.inspect_image(ONE)["Id"] == local
+
+    start = len(world.log())
+    again = world.image(options)
+    assert again["changed"] is False
+    assert again["transfer"]["bytes_sent"] == 0
+    assert again["image"]["tags"].keys() == done["image"]["tags"].keys()
+    log = world.log()[start:]
+    assert not [entry for entry in log if entry["write"] or entry["plane"] == "data" or entry["token_issued"]]
+
+
+def test_push_counts_what_was_sent(world: World) -> None:
+    first = world.image({"source": ONE, "tags": ["a", "b"]})["transfer"]
+    assert (first["layers_total"], first["layers_pushed"], first["layers_existing"]) == (1, 1, 0)
+    assert first["bytes_sent"] > 0
+    second = world.image({"source": ONE, "tag": "c"})["transfer"]
+    assert (second["layers_total"], second["layers_pushed"], second["bytes_sent"]) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_local_name_of_a_push(world: World, keep: bool) -> None:
+    world.image({"source": ONE, "tag": "1.0", "keep_local_tag": keep})
+    assert (f"{world.name}:1.0" in world.client.inspect_image(ONE)["RepoTags"]) is keep
+    assert ONE in world.client.inspect_image(ONE)["RepoTags"]
+
+
+PULLS = {
+    "absent": (lambda world: world.forget(), {"tag": "latest"}, True),
+    "M5: there already": (lambda world: world.image({"tag": "latest", "state": "pulled"}, run_here), {}, False),
+    "moved since": (
+        lambda world: (world.image({"tag": "latest", "state": "pulled"}, run_here), _move(world)),
+        {"tag": "latest"},
+        True,
+    ),
+    "pushed from here": (lambda world: (world.push(OTHER, "latest"), world.push(ONE, "latest")), {}, False),
+}
+
+
+def _move(world: World) -> None:
+    """Move the tag in the registry, but leave the engine's own name for it as it was."""
+    reference = f"{world.name}:latest"
+    before = world.client.inspect_image(reference)["Id"]
+    world.push(OTHER, "latest")
+    world.client.tag(before, world.name, "latest", force=True)
+
+
+@pytest.mark.parametrize("state", PULLS)
+def test_pull(world: World, state: str) -> None:
+    world.push(ONE, "latest")
+    world.forget()
+    prepare, options, changes = PULLS[state]
+    prepare(world)
+    wish = {**options, "state": "pulled"}
+    start = len(world.log())
+    predicted = world.image(wish, check=True)
+    assert not [entry for entry in world.log()[start:] if entry["write"] or entry["plane"] == "data"]
+    done = world.image(wish)
+    assert predicted["changed"] is done["changed"] is changes
+    assert predicted["diff"] == done["diff"]
+    local = world.client.inspect_image(f"{world.name}:latest")
+    assert done["image"]["pulled_id"] == local["Id"]
+    assert f"{world.name}@{world.remote()['latest']}" in local["RepoDigests"]
+    start = len(world.log())
+    assert world.image(wish)["changed"] is False
+    assert not [entry for entry in world.log()[start:] if entry["plane"] == "data" or entry["token_issued"]]
+
+
+def test_pull_by_digest(world: World) -> None:
+    digest = world.push(ONE, "latest")["latest"]["digest"]
+    world.forget()
+    wish = {"digest": digest, "state": "pulled"}
+    predicted, done, again = world.image(wish, check=True), world.image(wish), world.image(wish)
+    assert [predicted["changed"], done["changed"], again["changed"]] == [True, True, False]
+    assert predicted["diff"] == done["diff"]
+    assert done["image"]["digest"] == digest
+    assert done["image"]["pulled_id"] == world.client.inspect_image(f"{world.name}@{digest}")["Id"]
+
+
+@pytest.mark.parametrize("by", ["tag", "digest"])
+def test_delete(world: World, by: str) -> None:
+    digest = world.push(ONE, "old")["old"]["digest"]
+    world.push(OTHER, "kept")
+    kept = world.remote()["kept"]
+    wish = {"state": "absent", **({"tag": "old"} if by == "tag" else {"digest": digest})}
+    predicted = world.image(wish, check=True)
+    assert world.remote() == {"old": digest, "kept": kept}
+    done = world.image(wish)
+    assert predicted["changed"] is done["changed"] is True
+    assert predicted["diff"] == done["diff"]
+    assert world.remote() == {"kept": kept}
+    assert world.image(wish)["changed"] is False
+
+
+def test_delete_of_one_tag_keeps_its_siblings(world: World) -> None:
+    world.push(ONE, "a", "b")
+    assert world.image({"state": "absent", "tag": "a"})["changed"] is True
+    assert list(world.remote()) == ["b"]
+
+
+@pytest.mark.parametrize("missing", ["registry", "repository"])
+def test_delete_where_nothing_is(world: World, missing: str) -> None:
+    nowhere = {"registry": {"registry": "otherregistry"}, "repository": {"repository": "no/such"}}[missing]
+    assert world.image({"state": "absent", **nowhere})["changed"] is False
