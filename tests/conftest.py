@@ -11,6 +11,7 @@ import typing as t
 import pytest
 
 from tests.support.emulator import RunningEmulator, start
+from tests.support.engine import RunningEngine, find_or_start
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +26,10 @@ def emulator(emulator_process: RunningEmulator) -> RunningEmulator:
     """An emulator without registries, faults or logged requests, with default settings and the right time."""
     emulator_process.reset()
     return emulator_process
+
+
+@pytest.fixture(scope="session")
+def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningEngine]:
+    """A private Docker Engine for the whole session: tests never touch the images of this machine's own one."""
+    with find_or_start(tmp_path_factory.mktemp("engine"), reuse=False) as engine:
+        yield engine

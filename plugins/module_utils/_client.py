@@ -216,7 +216,7 @@ class Client:
     def quotas(self) -> list[_models.Model]:
         """Limit and use of registries and repositories in the region."""
         return self._caller.call(
-            _operations.DESCRIBE_QUOTAS, lambda result: [_models.quota(raw) for raw in result["quotas"] or []]
+            _operations.DESCRIBE_QUOTAS, lambda result: [_models.quota(raw) for raw in result.get("quotas") or []]
         )
 
     # --- tokens ------------------------------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ class Client:
     # --- reading results ---------------------------------------------------------------------------------------------
 
     def _registries(self, result: _models.Raw) -> list[_models.Model]:
-        return [_models.registry(raw, self.region) for raw in result["registries"] or []]
+        return [_models.registry(raw, self.region) for raw in result.get("registries") or []]
 
     def _registry(self, result: _models.Raw, name: str) -> _models.Model:
         return _about(_models.registry(result["registry"], self.region), name)
@@ -293,7 +293,7 @@ class Client:
         items_key = next(iter(operation.answer))
         return self._caller.call(
             operation,
-            lambda result: ([read(raw) for raw in result[items_key] or []], _models.total_count(result)),
+            lambda result: ([read(raw) for raw in result.get(items_key) or []], _models.total_count(result)),
             **request,
         )
 

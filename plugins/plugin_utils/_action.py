@@ -39,7 +39,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 
 IN_PROCESS_VARIABLE = "jcr_in_process"
 ON_HOST = "jdcloud.jcr.jcr_on_host"
-ACCOUNT_VARIABLES = "JDCLOUD_"  # what their names begin with
+OWN_VARIABLES = ("JDCLOUD_", "JCR_")  # environment variables that begin so are for this collection only
+KEY_VARIABLES = {"access_key": "JDCLOUD_ACCESS_KEY", "secret_key": "JDCLOUD_SECRET_KEY"}
 
 display = Display()
 
@@ -97,13 +98,15 @@ class InProcessAction(ActionBase):
 
     def _run_module(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         wrap_async = bool(self._task.async_val and not self._connection.has_native_async)
-        result = self._execute_module(task_vars=task_vars, wrap_async=wrap_async)
+        options, variables = _secrets_as_options(self._task.args, environment_of(self))
+        with task_environment(self, variables):
+            result = self._execute_module(module_args=options, task_vars=task_vars, wrap_async=wrap_async)
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
 
     def _run_here(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        with surroundings_of_module(self):
+        with surroundings_of_module(self, self._variables_here(task_vars)):
             try:
                 params = validated(self.spec, self._task.args)
             except JcrError as error:
@@ -115,6 +118,10 @@ class InProcessAction(ActionBase):
 
     def _host(self, params: dict[str, t.Any], task_vars: dict[str, t.Any]) -> ControllerHost:
         return ControllerHost(params, self._task.check_mode, self._task.diff)
+
+    def _variables_here(self, task_vars: dict[str, t.Any]) -> dict[str, str]:
+        """What of C(environment:) this process is to have."""
+        return environment_of(self)
 
     def _silenced(self, params: dict[str, t.Any]) -> dict[str, t.Any]:
         """The options as a module would show them at -vvv."""
@@ -138,6 +145,12 @@ class OnHostAction(InProcessAction):
             return super()._host(params, task_vars)
         display.vvv(f"{self._task.action}: works on the host through {ON_HOST}, because {elsewhere}")
         return DistantHost(self, params, task_vars)
+
+    def _variables_here(self, task_vars: dict[str, t.Any]) -> dict[str, str]:
+        variables = super()._variables_here(task_vars)
+        if self._elsewhere(task_vars) is None:
+            return variables
+        return {name: value for name, value in variables.items() if name.startswith(OWN_VARIABLES)}
 
 
 class DistantHost(ControllerHost):
@@ -257,22 +270,54 @@ def _broken_step(result: t.Mapping[str, t.Any]) -> JcrError:
     )
 
 
-def _environment_of(action: ActionBase) -> dict[str, str]:
+def _secrets_as_options(
+    args: t.Mapping[str, t.Any], variables: t.Mapping[str, str]
+) -> tuple[dict[str, t.Any], dict[str, str]]:
+    """A task's options and C(environment:), with the secrets of the latter told by options.
+
+    Ansible would put them on the command line of the host's shell, where everybody sees them, and into its own log at
+    -vvv. What the task's own options outdo is left out; a key without the other one stays where it is.
+    """
+    options, rest = dict(args), dict(variables)
+    token = rest.pop("JDCLOUD_SECURITY_TOKEN", None)
+    if token and not args.get("security_token"):
+        options["security_token"] = token
+    keys = {option: variables.get(variable) for option, variable in KEY_VARIABLES.items()}
+    outdone = any(args.get(name) for name in (*keys, "profile"))
+    if outdone or all(keys.values()):
+        rest = {name: value for name, value in rest.items() if name not in KEY_VARIABLES.values()}
+        options.update({} if outdone else keys)
+    return options, rest
+
+
+def environment_of(action: ActionBase) -> dict[str, str]:
+    """What C(environment:) sets for a task."""
     wanted: dict[str, t.Any] = {}
     action._compute_environment_string(wanted)
     return {name: str(value) for name, value in wanted.items()}
 
 
 @contextlib.contextmanager
-def surroundings_of_module(action: ActionBase) -> t.Iterator[None]:
-    """Give this process for a while what a module's process would have: C(environment:), and the playbook's folder.
+def task_environment(action: ActionBase, variables: dict[str, str]) -> t.Iterator[None]:
+    """Let C(environment:) be this for a while."""
+    given = action._task.environment
+    action._task.environment = [variables]
+    try:
+        yield
+    finally:
+        action._task.environment = given
+
+
+@contextlib.contextmanager
+def surroundings_of_module(action: ActionBase, variables: dict[str, str]) -> t.Iterator[None]:
+    """Give this process for a while what a module's process would have: its variables, and the playbook's folder.
 
     So a relative path means the same in both.
     """
     folder = os.getcwd()
     os.chdir(action._loader.get_basedir())
     try:
-        with environment(_environment_of(action)):
+        with environment(variables):
             yield
     finally:
         os.chdir(folder)
@@ -280,18 +325,11 @@ def surroundings_of_module(action: ActionBase) -> t.Iterator[None]:
 
 @contextlib.contextmanager
 def account_hidden(action: ActionBase) -> t.Iterator[None]:
-    """Keep the account's variables from the processes that are started for a while, on whatever machine.
-
-    Ansible would put those of C(environment:) on the command line of the host's shell.
-    """
-    task, given = action._task, action._task.environment
-    wanted = _environment_of(action)
-    task.environment = [{name: value for name, value in wanted.items() if not name.startswith(ACCOUNT_VARIABLES)}]
-    try:
-        with environment({name: None for name in os.environ if name.startswith(ACCOUNT_VARIABLES)}):
-            yield
-    finally:
-        task.environment = given
+    """Keep the account's variables from the processes that are started for a while, on whatever machine."""
+    others = {name: value for name, value in environment_of(action).items() if not name.startswith(OWN_VARIABLES)}
+    hidden = {name: None for name in os.environ if name.startswith(OWN_VARIABLES)}
+    with task_environment(action, others), environment(hidden):
+        yield
 
 
 @contextlib.contextmanager

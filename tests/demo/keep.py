@@ -29,13 +29,13 @@ _VARIABLES = (
 def explain(stage: Stage, screen: Screen) -> None:
     """Write the environment into a file, since one of its variables is a secret, and tell what to do with it."""
     file = _write_environment(stage)
-    example = "name=my-first-registry description='Made by hand'"
     screen.chapter("Left running for you: the emulator and what the playbook made in it")
     screen.line(f"  . {shlex.quote(str(file))}")
-    screen.line(f"  {VENV}/bin/ansible localhost -m jdcloud.jcr.jcr_registry -a {shlex.quote(example)}")
+    screen.line(f"  {VENV}/bin/ansible localhost -m jdcloud.jcr.jcr_registry -a name=my-first-registry")
     screen.line(f"  {VENV}/bin/ansible-playbook YOUR_PLAYBOOK.yml")
-    screen.line(f"  The first line sets {', '.join(_VARIABLES)}.")
-    screen.line("  This stops everything and removes its files:")
+    screen.line("The first line sets:")
+    screen.line(f"  {' '.join(_VARIABLES)}")
+    screen.line("This stops everything and removes its files:")
     screen.line(f"  cd {shlex.quote(str(CHECKOUT))} && .venv/bin/python -m tests.demo --stop {stage.directory}")
 
 

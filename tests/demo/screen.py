@@ -42,5 +42,12 @@ class Screen:
         self.line(f"  ✓ {text}")
 
     def line(self, text: str) -> None:
-        """One line, at once: programs that the demo starts write to the same place."""
-        print(text, flush=True)
+        """One line, at once: programs that the demo starts write to the same place.
+
+        Raises KeyboardInterrupt when nobody reads any more (`| head`); further lines then go nowhere.
+        """
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise KeyboardInterrupt from None

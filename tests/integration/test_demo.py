@@ -20,6 +20,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.demo.stage import image_names
 from tests.support.engine import RunningEngine
@@ -167,6 +168,9 @@ def test_kept_for_ones_own_playbooks_and_without_a_docker_command(user_with_engi
     assert environment.stat().st_mode & 0o777 == 0o600
     secret = re.search(r"^export JDCLOUD_SECRET_KEY=(.*)$", environment.read_text(), re.MULTILINE)
     assert secret and secret[1] not in output
+    passwords = issued_passwords(environment.with_name("emulator.json"))
+    assert len(passwords) == 1
+    assert passwords[0] not in output
 
     made = shell(user_with_engine, f"{dot}; {ad_hoc}")
     assert "CHANGED" in made and "127.0.0.1:" in made
@@ -183,6 +187,15 @@ def test_only_the_directory_of_a_demo_is_removed(person: Person, tmp_path: Path)
     assert code == 1
     assert "is not the directory of a demo" in output
     assert precious.exists()
+
+
+def issued_passwords(run_file: Path) -> list[str]:
+    """The passwords of all tokens that the emulator of a run file has issued."""
+    with requests.Session() as session:
+        session.trust_env = False
+        admin = json.loads(run_file.read_text())["admin"]
+        state = session.get(f"{admin}/state", params={"secrets": "1"}, timeout=60).json()
+    return [token["password"] for registry in state["registries"] for token in registry["tokens"]]
 
 
 def shell(person: Person, command: str) -> str:

@@ -160,9 +160,13 @@ def _start(program: str, directory: pathlib.Path) -> RunningEngine:
 
 
 def _short_place(directory: pathlib.Path) -> str:
-    """The directory itself, or the system's temporary one if sockets below the directory had too long a path."""
-    longest = directory / "jcr-engine-12345678" / _LONGEST_SOCKET
-    return str(directory) if len(os.fsencode(longest)) <= _PATH_LIMIT else tempfile.gettempdir()
+    """The directory itself, or a temporary one if sockets below the directory had too long a path."""
+    places = (str(directory), tempfile.gettempdir(), "/tmp")  # /tmp, since TMPDIR may be deep down as well
+    for place in places:
+        longest = pathlib.Path(place) / "jcr-engine-12345678" / _LONGEST_SOCKET
+        if len(os.fsencode(longest)) <= _PATH_LIMIT:
+            return place
+    raise RuntimeError(f"no folder is short enough for the engine's sockets: {', '.join(places)}")
 
 
 def _command(program: str, home: pathlib.Path) -> list[str]:

@@ -81,12 +81,19 @@ class Playbooks:
 
     def run(self, name: str, variables: dict[str, t.Any], *options: str, inventory: str | None = None) -> Run:
         """Run playbook jdcloud.jcr.NAME to its end."""
+        extra = self._write("variables.json", json.dumps(variables))
+        return self._run(f"jdcloud.jcr.{name}", f"--extra-vars=@{extra}", *options, inventory=inventory)
+
+    def play(self, content: str, *options: str, inventory: str | None = None) -> Run:
+        """Run a playbook with this text to its end."""
+        return self._run(str(self._write("playbook.yml", content)), *options, inventory=inventory)
+
+    def _run(self, playbook: str, *options: str, inventory: str | None) -> Run:
         work = self.place / "work"
         work.mkdir(exist_ok=True)
         log = self.place / "tasks.jsonl"
         log.write_text("", encoding="utf-8")
-        extra = self._write("variables.json", json.dumps(variables))
-        command = [Path(sys.executable).with_name("ansible-playbook"), f"jdcloud.jcr.{name}", f"--extra-vars=@{extra}"]
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), playbook]
         command += [f"--inventory={self._write('inventory.ini', inventory)}"] if inventory else []
         done = subprocess.run(
             [*command, *options], cwd=work, env={**self.environment, "JCR_TASK_LOG": str(log)},

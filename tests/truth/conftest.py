@@ -16,7 +16,6 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, D
 from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import Account, resolve
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport
 from tests.support.emulator import RunningEmulator
-from tests.support.engine import RunningEngine, find_or_start
 
 Connect = t.Callable[[Account], Client]
 
@@ -41,13 +40,6 @@ def connect() -> t.Iterator[Connect]:
 def client(connect: Connect, emulator: RunningEmulator, tmp_path: Path) -> Client:
     """A client of the emulator's own account."""
     return connect(account_of(emulator, tmp_path))
-
-
-@pytest.fixture(scope="session")
-def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningEngine]:
-    """A private Docker Engine for the whole session: tests never touch the images of this machine's own one."""
-    with find_or_start(tmp_path_factory.mktemp("engine"), reuse=False) as engine:
-        yield engine
 
 
 def account_of(emulator: RunningEmulator, home: Path, **options: str) -> Account:

@@ -117,7 +117,7 @@ def test_all_operations_of_the_sdk(sdk: Sdk, client: Client, emulator: RunningEm
     assert tokens["authorizationTokens"][0]["authorizationToken"] == token["authorizationToken"]
 
     push_with(made["registry"]["registryUri"], token)
-    images, _deleted, none_left, _released, no_tokens, *_gone = sdk.results(
+    images, _deleted, left, _released, no_tokens, *_gone = sdk.results(
         ("describeImages", {"filters": filters(**PLACE)}),
         ("deleteImage", {**place, "imageTag": "v1"}),
         ("describeImages", {"filters": filters(**PLACE)}),
@@ -126,20 +126,22 @@ def test_all_operations_of_the_sdk(sdk: Sdk, client: Client, emulator: RunningEm
         ("deleteRepository", {**place, "force": True}),
         ("deleteRegistry", name),
     )
-    assert [image["imageTags"] for image in images["imageDetails"]] == [["v1"]]
-    assert none_left["totalCount"] == no_tokens["totalCount"] == 0
+    assert sorted(image["imageTags"] for image in images["imageDetails"]) == [["v1"], ["v2"]]
+    assert [image["imageTags"] for image in left["imageDetails"]] == [["v2"]]
+    assert no_tokens["totalCount"] == 0
     assert client.registries() == []
     calls = [entry for entry in emulator.requests() if entry["user_agent"].startswith("JdcloudSdkPython")]
     assert {entry["operation"] for entry in calls} == set(OPERATIONS)
     assert {entry["status"] for entry in calls} == {200}
 
 
-def push_with(uri: str, token: dict[str, t.Any]) -> str:
-    """Push an image as its loginCmdLine would let docker do."""
+def push_with(uri: str, token: dict[str, t.Any]) -> None:
+    """Push two images as the token's loginCmdLine would let docker do."""
     password = token["loginCmdLine"].split(" -p ")[1].split(" ")[0]
     registry = RegistryClient(f"http://{uri}", password)
     assert registry.bearer == token["authorizationToken"]
-    return registry.push_image(REPOSITORY, "v1", b"layer")
+    for tag in ("v1", "v2"):
+        registry.push_image(REPOSITORY, tag, tag.encode())
 
 
 def test_our_requests_are_those_of_the_sdk(sdk: Sdk, client: Client, emulator: RunningEmulator) -> None:
@@ -322,6 +324,8 @@ def test_what_is_not_there_or_not_empty(sdk: Sdk, client: Client, pusher: Regist
     assert refusal(lambda: client.delete_registry(REGISTRY), PreconditionFailed) == (code, status)
     code, status, _message = sdk.refusal("deleteRepository", **PLACE)
     assert refusal(lambda: client.delete_repository(REGISTRY, REPOSITORY), PreconditionFailed) == (code, status)
+    client.delete_repository(REGISTRY, REPOSITORY, force=True)
+    assert sdk.result("describeRepositories", registryName=REGISTRY)["repositories"] == []
 
 
 def test_operation_protection(

@@ -1,0 +1,587 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where tasks run, through the real ansible-playbook: in the controller's process, as modules, and on other hosts."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import textwrap
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from tests.support.emulator import RunningEmulator
+from tests.support.engine import RunningEngine
+from tests.support.leaks import Scanner
+from tests.support.playbooks import Playbooks, Run, Task, playbooks
+
+CONNECTIONS = Path(__file__).parents[1] / "support" / "connection_plugins"
+HERE = "runs in the controller's process"
+AS_MODULE = "runs as a module, because "
+ON_HOST = "works on the host through jdcloud.jcr.jcr_on_host, because "
+ACCOUNT = ("JDCLOUD_ACCESS_KEY", "JDCLOUD_SECRET_KEY", "JDCLOUD_ENDPOINT", "JDCLOUD_REGION")
+
+
+@pytest.fixture
+def books(emulator: RunningEmulator, tmp_path: Path) -> Playbooks:
+    made = playbooks(tmp_path, emulator, "unix:///nonexistent/docker.sock")
+    made.environment["ANSIBLE_CONNECTION_PLUGINS"] = str(CONNECTIONS)
+    return made
+
+
+def play(tasks: str, hosts: str = "localhost", **keywords: t.Any) -> str:
+    """A playbook of one play; C(tasks) in YAML, the other keywords of the play as values."""
+    head = {"hosts": hosts, "gather_facts": False, **keywords}
+    lines = [f"  {name}: {json.dumps(value)}" for name, value in head.items()]
+    return "\n".join(
+        ["---", "-" + lines[0][1:], *lines[1:], "  tasks:", textwrap.indent(textwrap.dedent(tasks), "    ")]
+    )
+
+
+def ways(run: Run) -> list[str]:
+    """What the log says of where tasks ran, in order."""
+    said = rf"jdcloud\.jcr\.\w+: ({re.escape(HERE)}|(?:{AS_MODULE}|{ON_HOST})[^\n]+)"
+    return re.findall(said, run.output)
+
+
+def done(run: Run, *names: str) -> list[Task]:
+    """The tasks of a run that went well; all of them, or those of these names."""
+    assert run.code == 0, run.output
+    return [task for task in run.tasks if not names or task.task in names]
+
+
+def hosts(books: Playbooks, *names: str, **variables: str) -> str:
+    """An inventory of hosts behind the test's own connection, each with a home and a record."""
+    lines = []
+    for name in names:
+        for folder in ("home", "record"):
+            (books.place / name / folder).mkdir(parents=True, exist_ok=True)
+        given = {
+            "ansible_connection": "jcr_test",
+            "ansible_python_interpreter": sys.executable,
+            "jcr_test_home": str(books.place / name / "home"),
+            "jcr_test_record": str(books.place / name / "record"),
+            **variables,
+        }
+        lines.append(" ".join([name, *(f"{key}={value}" for key, value in given.items() if value)]))
+    return "[far]\n" + "\n".join(lines) + "\n"
+
+
+def recorded(books: Playbooks, name: str) -> bytes:
+    """All that was sent to a host."""
+    return b"\n".join(file.read_bytes() for file in sorted((books.place / name / "record").iterdir()))
+
+
+def secrets_of(emulator: RunningEmulator) -> dict[str, str]:
+    """What must never be seen: the secret key and all tokens that were issued."""
+    found = {"secret key": emulator.secret_key}
+    for registry in emulator.state(secrets=True)["registries"]:
+        for number, token in enumerate(registry["tokens"]):
+            found[f"password {number}"] = token["password"]
+    return found
+
+
+def issued(emulator: RunningEmulator) -> int:
+    return sum(entry["token_issued"] for entry in emulator.requests())
+
+
+# --- one task, many ways -----------------------------------------------------------------------------------------------
+
+SAME_TASK = """
+- name: in process
+  jdcloud.jcr.jcr_registry: &task
+    name: registry-{{ number }}
+    description: The same
+  vars: {number: 0}
+
+- name: switched off
+  jdcloud.jcr.jcr_registry: *task
+  vars: {number: 1, jcr_in_process: false}
+
+- name: become
+  jdcloud.jcr.jcr_registry: *task
+  vars: {number: 2}
+  become: true
+  become_method: ansible.builtin.su
+
+- name: another Python
+  jdcloud.jcr.jcr_registry: *task
+  vars: {number: 3, ansible_python_interpreter: "{{ other_python }}"}
+
+- name: async
+  jdcloud.jcr.jcr_registry: *task
+  vars: {number: 4}
+  async: 120
+  poll: 1
+"""
+
+
+def test_same_task_in_every_way(books: Playbooks, emulator: RunningEmulator) -> None:
+    other_python = books.place / "python"
+    other_python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    other_python.chmod(0o755)
+    run = books.play(play(SAME_TASK, vars={"other_python": str(other_python)}), "-vvv", "--diff")
+    tasks = done(run)
+    assert ways(run) == [
+        HERE,
+        f"{AS_MODULE}jcr_in_process is false",
+        f"{AS_MODULE}it asks for another user",
+        f"{AS_MODULE}it asks for another Python",
+        f"{AS_MODULE}it is asynchronous",
+    ]
+    assert [task.changed for task in tasks] == [True] * 5
+    assert len(emulator.state()["registries"]) == 5
+    here = tasks[0].result
+    for number, task in enumerate(tasks):
+        assert set(here) <= set(task.result) | {"_ansible_no_log"}, task.task
+        assert task.result["registry"]["name"] == f"registry-{number}"
+        assert task.result["diff"]["after"] == {
+            f"registry-{number}": {"region": "cn-north-1", "description": "The same"}
+        }
+    assert tasks[0].result["invocation"]["module_args"] | {"name": ""} == (
+        tasks[1].result["invocation"]["module_args"] | {"name": ""}
+    ), "as the module tells its options"
+    again = done(books.play(play(SAME_TASK, vars={"other_python": str(other_python)})))
+    assert [task.changed for task in again] == [False] * 5
+
+
+def test_check_mode_everywhere(books: Playbooks, emulator: RunningEmulator) -> None:
+    """But for async, which Ansible refuses in check mode."""
+    tasks = SAME_TASK[: SAME_TASK.index("- name: async")]
+    content = play(tasks, vars={"other_python": "/usr/bin/env python3"}).replace(
+        '"/usr/bin/env python3"', f'"{sys.executable}"'
+    )
+    predicted = done(books.play(content, "--check", "--diff"))
+    assert [entry for entry in emulator.requests() if entry["write"]] == []
+    run = done(books.play(content, "--diff"))
+    assert [task.changed for task in predicted] == [task.changed for task in run] == [True] * 4
+    assert [task.result["diff"] for task in predicted] == [task.result["diff"] for task in run]
+
+
+def test_async_that_is_looked_for_later(books: Playbooks) -> None:
+    run = books.play(
+        play("""
+            - name: start
+              jdcloud.jcr.jcr_registry:
+                name: myregistry
+              async: 120
+              poll: 0
+              register: started
+            - name: look
+              ansible.builtin.async_status:
+                jid: "{{ started.ansible_job_id }}"
+              register: job
+              until: job is finished
+              retries: 600
+              delay: 0
+            - name: use
+              ansible.builtin.debug:
+                msg: "{{ job.registry.uri }} {{ job.changed }}"
+        """)
+    )
+    (use,) = done(run, "use")
+    assert re.fullmatch(r"127\.0\.0\.1:\d+ True", use.result["msg"])
+
+
+@pytest.mark.parametrize("poll", [0, 1])
+def test_no_secret_in_an_async_result(books: Playbooks, emulator: RunningEmulator, poll: int) -> None:
+    """It would lie in a file, and async_status would print it."""
+    run = books.play(
+        play(f"""
+            - jdcloud.jcr.jcr_registry:
+                name: myregistry
+            - jdcloud.jcr.jcr_token:
+                registry: myregistry
+                return_secret: true
+              async: 60
+              poll: {poll}
+        """)
+    )
+    assert run.code != 0
+    assert run.failure.startswith("Cannot start jdcloud.jcr.jcr_token with async: the result of an asynchronous task")
+    assert run.tasks[-1].result["error"]["kind"] == "configuration"
+    assert issued(emulator) == 0
+
+
+# --- environment ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_environment(books: Playbooks, emulator: RunningEmulator, in_process: bool) -> None:
+    """The account given by C(environment:) alone, and for as long as it is given. Neither way shows the key."""
+    account = {name: books.environment.pop(name) for name in ACCOUNT}
+    run = books.play(
+        play(
+            """
+            - name: with it
+              jdcloud.jcr.jcr_registry:
+                name: myregistry
+              environment: "{{ account }}"
+            - name: another region
+              jdcloud.jcr.jcr_registry:
+                name: registry-{{ item }}
+              loop: [1, 2]
+              environment: ["{{ account }}", {JDCLOUD_REGION: cn-east-2}]
+            - name: option before environment
+              jdcloud.jcr.jcr_registry:
+                name: registry-south
+                region: cn-south-1
+              environment: "{{ account }}"
+            - name: without it
+              jdcloud.jcr.jcr_registry:
+                name: myregistry
+              ignore_errors: true
+            - name: profile before environment
+              jdcloud.jcr.jcr_registry:
+                name: myregistry
+                profile: nowhere
+              environment: "{{ account }}"
+              ignore_errors: true
+            """,
+            vars={"account": account, "jcr_in_process": in_process},
+        ),
+        "-vvvv",
+    )
+    done(run)
+    assert set(way.partition(", because")[0] for way in ways(run)) == {
+        HERE if in_process else AS_MODULE.rstrip(", because ")
+    }
+    assert sorted((held["name"], held["region"]) for held in emulator.state()["registries"]) == [
+        ("myregistry", "cn-north-1"),
+        ("registry-1", "cn-east-2"),
+        ("registry-2", "cn-east-2"),
+        ("registry-south", "cn-south-1"),
+    ]
+    without, profile = run.of("without it")[0].result, run.of("profile before environment")[0].result
+    assert "no access key was found" in without["msg"]
+    assert "profile 'nowhere' was asked for" in profile["msg"]
+    assert Scanner({"secret key": emulator.secret_key}).scan(run.output, "output") == []
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_relative_path(books: Playbooks, in_process: bool) -> None:
+    """From the playbook's folder, not from that in which ansible-playbook was started."""
+    run = books.play(
+        play(
+            """
+            - jdcloud.jcr.jcr_registry:
+                name: myregistry
+            - name: token
+              jdcloud.jcr.jcr_token:
+                registry: myregistry
+                dest: token.xlsx
+                cache: ./cache
+            """,
+            vars={"jcr_in_process": in_process},
+        )
+    )
+    assert done(run, "token")[0].changed
+    assert (books.place / "token.xlsx").exists() and (books.place / "cache").is_dir()
+    assert list((books.place / "work").iterdir()) == []
+
+
+# --- keywords of tasks -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_retries(books: Playbooks, emulator: RunningEmulator, in_process: bool) -> None:
+    refusal = {"status": {"http": 403, "message": "not yet"}}
+    emulator.faults([{"match": {"operation": "createRegistry"}, "times": 2, "action": refusal}])
+    run = books.play(
+        play(
+            """
+            - name: create
+              jdcloud.jcr.jcr_registry:
+                name: myregistry
+              register: made
+              until: made is succeeded
+              retries: 5
+              delay: 0
+            """,
+            vars={"jcr_in_process": in_process},
+        )
+    )
+    (create,) = done(run, "create")
+    assert (create.changed, create.result["attempts"]) == (True, 3)
+
+
+def test_delegated_and_once(books: Playbooks, emulator: RunningEmulator) -> None:
+    """On the controller, for hosts that cannot be reached and have another Python."""
+    inventory = hosts(books, "web1", "web2", ansible_python_interpreter="/opt/other/python")
+    for name in ("web1", "web2"):
+        (books.place / name / "home" / "down").touch()
+    run = books.play(
+        play(
+            """
+            - name: each
+              jdcloud.jcr.jcr_registry:
+                name: registry-{{ inventory_hostname }}
+              delegate_to: localhost
+            - name: once
+              jdcloud.jcr.jcr_registry:
+                name: registry-once
+              delegate_to: localhost
+              run_once: true
+              register: once
+            - name: everybody knows
+              ansible.builtin.debug:
+                msg: "{{ once.registry.name }}"
+            """,
+            hosts="far",
+        ),
+        "-vvv",
+        inventory=inventory,
+    )
+    done(run)
+    assert ways(run) == [HERE] * 3
+    assert len(run.of("each")) == 2 and len(run.of("once")) == 1
+    assert [task.result["msg"] for task in run.of("everybody knows")] == ["registry-once"] * 2
+    assert len(emulator.state()["registries"]) == 3
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_defaults_of_the_group(books: Playbooks, emulator: RunningEmulator, in_process: bool) -> None:
+    account = {name: books.environment.pop(name) for name in ACCOUNT}
+    options = {name.removeprefix("JDCLOUD_").lower(): value for name, value in account.items()}
+    run = books.play(
+        play(
+            """
+            - jdcloud.jcr.jcr_registry:
+                name: myregistry
+            - jdcloud.jcr.jcr_token:
+                registry: myregistry
+            """,
+            vars={"jcr_in_process": in_process},
+            module_defaults={"group/jdcloud.jcr.jcr": {**options, "region": "cn-south-1"}},
+        ),
+        "-vvvv",
+    )
+    assert [task.changed for task in done(run)] == [True, True]
+    assert emulator.state()["registries"][0]["region"] == "cn-south-1"
+    assert Scanner(secrets_of(emulator)).scan(run.output, "output") == []
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_secret_that_is_returned_and_never_shown(books: Playbooks, emulator: RunningEmulator, in_process: bool) -> None:
+    """Registered it can be used, also from a loop; in no output does it appear."""
+    run = books.play(
+        play(
+            """
+            - jdcloud.jcr.jcr_registry:
+                name: "{{ item }}"
+              loop: [registry-a, registry-b]
+            - name: token
+              jdcloud.jcr.jcr_token:
+                registry: registry-a
+                return_secret: true
+              register: one
+            - name: tokens
+              jdcloud.jcr.jcr_token:
+                registry: "{{ item }}"
+                return_secret: "yes"
+              loop: [registry-a, registry-b]
+              register: both
+              until: both is succeeded
+            - name: use
+              ansible.builtin.copy:
+                content: "{{ one.token.password }} {{ both.results | map(attribute='token.password') | join(' ') }}"
+                dest: passwords
+                mode: "0600"
+              no_log: true
+            - name: without the secret
+              jdcloud.jcr.jcr_token:
+                registry: registry-a
+              register: plain
+            - name: show
+              ansible.builtin.debug:
+                var: plain
+            """,
+            vars={"jcr_in_process": in_process},
+        ),
+        "-vvvv",
+        "--diff",
+    )
+    done(run)
+    held = secrets_of(emulator)
+    first, second = (registry["tokens"][0]["password"] for registry in emulator.state(secrets=True)["registries"])
+    assert (books.place / "passwords").read_text() == f"{first} {first} {second}"
+    assert Scanner(held).scan(run.output, "output") == []
+    assert run.of("token")[0].result.keys() <= {"censored", "changed"}
+    assert "password" not in run.of("show")[0].result["plain"]["token"]
+
+
+# --- other hosts -------------------------------------------------------------------------------------------------------------
+
+LOGIN = """
+- name: login
+  jdcloud.jcr.jcr_login:
+    registry: myregistry
+    config_path: ~/docker/config.json
+"""
+
+
+@pytest.fixture
+def registry(books: Playbooks) -> str:
+    """A registry; its host."""
+    (made,) = done(books.play(play("- jdcloud.jcr.jcr_registry: {name: myregistry}")))
+    return str(made.result["registry"]["uri"])
+
+
+def test_login_on_other_hosts(books: Playbooks, emulator: RunningEmulator, registry: str) -> None:
+    """One token for all; the access key stays here; paths are those of the hosts; nothing is shown."""
+    account = {name: books.environment.pop(name) for name in ACCOUNT}
+    content = play(LOGIN, hosts="far", environment={**account, "OF_THE_HOST": "kept"})
+    inventory = hosts(books, "web1", "web2")
+    for name in ("web1", "web2"):
+        (books.place / name / "home" / "docker").mkdir()
+    predicted = done(books.play(content, "--check", inventory=inventory))
+    run = books.play(content, "-vvvv", "--diff", inventory=inventory)
+    assert [task.changed for task in predicted] == [task.changed for task in done(run)] == [True, True]
+    assert ways(run).count(f"{ON_HOST}its connection is jcr_test") == 2
+    assert issued(emulator) == 1
+    held = secrets_of(emulator)
+    assert Scanner(held).scan(run.output, "output") == []
+    for name in ("web1", "web2"):
+        file = books.place / name / "home" / "docker" / "config.json"
+        assert run.tasks[0].result["logins"][0]["path"].startswith(str(books.place))
+        assert list(json.loads(file.read_text())["auths"]) == [registry]
+        assert file.stat().st_mode & 0o777 == 0o600
+        sent = recorded(books, name)
+        assert b"OF_THE_HOST" in sent and b"jcr_on_host" in sent
+        assert Scanner({"secret key": emulator.secret_key, "access key": emulator.access_key}).scan(sent, name) == []
+        assert Scanner({"password": held["password 0"]}).scan(sent, name), "this one is needed there"
+        for command in re.findall(rb"(?m)^/bin/sh -c .*$", sent):
+            assert Scanner(held).scan(command, "command line") == []
+        assert not (books.place / name / "home" / ".cache").exists()
+    before = len(emulator.requests())
+    again = books.play(content, inventory=inventory)
+    assert [task.changed for task in done(again)] == [False, False]
+    assert [entry["operation"] for entry in emulator.requests(before) if entry["write"] or entry["token_issued"]] == []
+    out = books.play(
+        content.replace("registry: myregistry", "{registry: myregistry, state: absent}"), inventory=inventory
+    )
+    del out
+
+
+def test_login_as_another_user(books: Playbooks, emulator: RunningEmulator, registry: str) -> None:
+    """On this very machine, but as somebody else: the access key is not in that process's environment."""
+    content = play(LOGIN, become=True, become_method="ansible.builtin.su")
+    (books.place / "home" / "docker").mkdir()
+    watcher = books.place / "python"
+    watcher.write_text(f'#!/bin/sh\nenv >> {books.place}/seen\nexec {sys.executable} "$@"\n')
+    watcher.chmod(0o755)
+    run = books.play(content, "-vvvv", f"--extra-vars=ansible_python_interpreter={watcher}")
+    assert done(run)[0].changed
+    assert ways(run) == [HERE, f"{ON_HOST}it asks for another user"]
+    seen = (books.place / "seen").read_text()
+    assert "HOME=" in seen
+    assert "JDCLOUD_" not in seen and emulator.secret_key not in seen
+    assert list(json.loads((books.place / "home" / "docker" / "config.json").read_text())["auths"]) == [registry]
+
+
+def test_host_that_cannot_be_reached(books: Playbooks, registry: str) -> None:
+    """Ansible's own way to say it: unreachable, not failed; the other hosts go on."""
+    inventory = hosts(books, "web1", "web2")
+    for name in ("web1", "web2"):
+        (books.place / name / "home" / "docker").mkdir()
+    (books.place / "web1" / "home" / "down").touch()
+    content = play(LOGIN + "- name: after\n  ansible.builtin.debug:\n", hosts="far")
+    run = books.play(content, inventory=inventory)
+    assert [(task.host, task.status) for task in run.tasks] == [
+        ("web1", "unreachable"),
+        ("web2", "ok"),
+        ("web2", "ok"),
+    ]
+    assert "the host is down" in run.of("login")[0].result["msg"]
+    assert "internal error" not in run.output.lower()
+    ignored = books.play(play(LOGIN, hosts="far", ignore_unreachable=True), inventory=inventory)
+    assert ignored.code == 0
+
+
+def test_failure_on_a_host(books: Playbooks, registry: str) -> None:
+    """An error travels to the controller as it is told there; a Python that does not work is told as such."""
+    inventory = hosts(books, "web1")
+    broken = books.place / "web1" / "home" / "docker"
+    broken.mkdir()
+    (broken / "config.json").write_text('{"auths": {')
+    run = books.play(play(LOGIN, hosts="far"), inventory=inventory)
+    result = run.tasks[0].result
+    assert result["error"]["kind"] == "file"
+    assert f"{broken}/config.json" in run.failure and "line 1" in run.failure
+    assert (broken / "config.json").read_text() == '{"auths": {'
+
+    for python, said in (("/nonexistent/python", "'/nonexistent/python' was not found"), ("/bin/false", "did not run")):
+        run = books.play(play(LOGIN, hosts="far"), inventory=hosts(books, "web1", ansible_python_interpreter=python))
+        assert run.failure.startswith(
+            "Cannot log in to registry 'myregistry' in cn-north-1: the step on the host did not run"
+        )
+        assert said in run.failure
+        assert "Check that host's Python (ansible_python_interpreter)" in run.failure
+        assert run.tasks[0].result["error"]["kind"] == "error"
+
+
+def test_the_interpreter_that_was_found_is_remembered(books: Playbooks, registry: str) -> None:
+    """Looking for one costs a round trip: the first task tells it to the next ones. It needs no library for a login."""
+    inventory = hosts(books, "web1", ansible_python_interpreter="")
+    (books.place / "web1" / "home" / "docker").mkdir()
+    found = "- name: found\n  ansible.builtin.debug:\n    var: ansible_facts.discovered_interpreter_python\n"
+    run = books.play(play(LOGIN + LOGIN + found, hosts="far"), "-vvv", inventory=inventory)
+    done(run)
+    assert run.output.count("interpreter discovery") == 1
+    assert str(run.of("found")[0].result["ansible_facts.discovered_interpreter_python"]).startswith("/")
+
+
+def test_image_on_another_host(
+    books: Playbooks, emulator: RunningEmulator, docker_engine: RunningEngine, registry: str
+) -> None:
+    """The engine is the host's, found by the host's own environment; everything else is done here."""
+    from tests.support import images
+
+    name = "on-another-host:latest"
+    image_id = images.load(docker_engine.docker_host, images.runnable(name, message=name))
+    content = play(
+        """
+        - name: repository
+          jdcloud.jcr.jcr_repository:
+            registry: myregistry
+            name: shop/web
+          delegate_to: localhost
+        - name: push
+          jdcloud.jcr.jcr_image:
+            registry: myregistry
+            repository: shop/web
+            source: on-another-host:latest
+            tags: ["1.0", latest]
+        - name: pull
+          jdcloud.jcr.jcr_image:
+            registry: myregistry
+            repository: shop/web
+            state: pulled
+        """,
+        hosts="far",
+        environment={"DOCKER_HOST": docker_engine.docker_host},
+    )
+    inventory = hosts(books, "web1")
+    run = books.play(content, "-vvvv", "--diff", inventory=inventory)
+    tasks = done(run)
+    assert [task.changed for task in tasks] == [True, True, False]
+    assert tasks[2].result["image"]["pulled_id"] == image_id
+    assert ways(run) == [HERE] + 2 * [HERE, f"{ON_HOST}its connection is jcr_test"]
+    held = secrets_of(emulator)
+    assert Scanner(held).scan(run.output, "output") == []
+    assert (
+        Scanner({"secret key": emulator.secret_key, "access key": emulator.access_key}).scan(
+            recorded(books, "web1"), "web1"
+        )
+        == []
+    )
+    before = len(emulator.requests())
+    again = done(books.play(content, inventory=inventory))
+    assert [task.changed for task in again] == [False] * 3
+    assert [entry for entry in emulator.requests(before) if entry["write"] or entry["token_issued"]] == []
+    assert issued(emulator) == 1
