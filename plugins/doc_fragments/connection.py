@@ -62,9 +62,10 @@ options:
     type: float
     default: 20.0
   deadline:
-    description: How many seconds the whole task may take.
+    description:
+      - How many seconds the whole task may take.
+      - Left out, it is 300 seconds, but for M(jdcloud.jcr.jcr_image), where a transfer takes as long as it gets on.
     type: float
-    default: 300.0
   retries:
     description:
       - How often a call is repeated after a failure that may pass.

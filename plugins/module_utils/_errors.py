@@ -48,6 +48,13 @@ class JcrError(Exception):
         self.http_status = http_status
         self.retryable = retryable
         self.attempts = attempts
+        # Whether the task changed something before it failed.
+        self.changed = False
+
+    def suggest(self, cure: str) -> None:
+        """Put a more helpful cure in the place of the class's own; one that was given with the cause stays."""
+        if self.cure == type(self).cure:
+            self.cure = cure
 
     def about(self, act: str, obj: str = "") -> JcrError:
         """Say what was being done to what, unless a deeper layer has said so already; returns the error itself."""
@@ -71,9 +78,12 @@ class JcrError(Exception):
             "msg": self.message,
             "error": {
                 "kind": self.kind,
+                "act": self.act,
+                "object": self.obj,
+                "message": self.cause,
+                "cure": self.cure,
                 "code": self.code,
                 "status": self.status,
-                "message": self.cause,
                 "request_id": self.request_id,
                 "http_status": self.http_status,
                 "retryable": self.retryable,
@@ -89,18 +99,21 @@ class RuleError(JcrError):
     """A value breaks a rule of names, descriptions, tags, digests or hours."""
 
     kind = "rule"
+    cure = "Correct the value."
 
 
 class CredentialsError(JcrError):
     """No usable access key was found, or a profile cannot be read."""
 
     kind = "credentials"
+    cure = "Give an access key and its secret key."
 
 
 class ConfigurationError(JcrError):
     """Options contradict each other or name something that is not there (a CA file, an endpoint without https)."""
 
     kind = "configuration"
+    cure = "Correct the options."
 
 
 class HostNotAllowed(JcrError):
@@ -121,6 +134,7 @@ class MissingLibrary(JcrError):
     """A Python library that the task needs is not installed where the task runs."""
 
     kind = "missing_library"
+    cure = "Install it there."
 
 
 # --- the service answered with a refusal -----------------------------------------------------------------------------
@@ -130,6 +144,7 @@ class ApiError(JcrError):
     """The service answered with an error that has no class of its own below."""
 
     kind = "api"
+    cure = "If it stays so, JD Cloud's support finds the request by its id."
 
 
 class AuthenticationFailed(ApiError):
@@ -163,18 +178,21 @@ class NotFound(ApiError):
     """404: the object does not exist (or does not exist any more)."""
 
     kind = "not_found"
+    cure = "Check the name and the region."
 
 
 class AlreadyExists(ApiError):
     """409: an object of this name exists, not necessarily in this account: registry names are global."""
 
     kind = "already_exists"
+    cure = "Choose another name, or take what exists as it is."
 
 
 class PreconditionFailed(ApiError):
     """400 FAILED_PRECONDITION: the object or the account is not in the state the operation needs."""
 
     kind = "precondition"
+    cure = "Bring it into the state that the service asks for, and run the task again."
 
 
 class InvalidArgument(ApiError):
@@ -216,6 +234,7 @@ class Unreachable(JcrError):
 
     kind = "unreachable"
     sent = True
+    cure = "Check the address, the network and proxies."
 
 
 class ProtocolError(JcrError):
@@ -229,6 +248,7 @@ class UnknownOutcome(JcrError):
     """A write was sent and its answer was lost: it may have been done or not. Reading settles it, never resending."""
 
     kind = "unknown_outcome"
+    cure = "Run the task again: it reads first, and does only what is left to do."
 
 
 class DeadlineExceeded(JcrError):
@@ -246,48 +266,56 @@ class TokenBudgetExceeded(JcrError):
     """A sixth token within one hour: refused by the local ledger or by the service."""
 
     kind = "token_budget"
+    cure = "Run the task again later, or set on_rate_limit."
 
 
 class Drift(JcrError):
     """A field that the service cannot change differs from what is wanted, and O(on_drift=fail)."""
 
     kind = "drift"
+    cure = "Take the present value into the task, or set on_drift to warn or ignore."
 
 
 class NotApplied(JcrError):
     """After a write, reading back shows something else than was planned."""
 
     kind = "not_applied"
+    cure = "Run the task again; if it stays so, something else changes the same objects."
 
 
 class FileError(JcrError):
     """A local file cannot be read or written safely."""
 
     kind = "file"
+    cure = "Check the path, its owner and its mode."
 
 
 class EngineError(JcrError):
     """The Docker Engine is not running, not reachable, or failed on its own account."""
 
     kind = "engine"
+    cure = "Look into the Docker Engine's log."
 
 
 class ImageNotFound(JcrError):
     """A local image or a remote tag that the task needs does not exist."""
 
     kind = "image_not_found"
+    cure = "Check its name, tag or digest."
 
 
 class TransferRefused(JcrError):
     """A registry refused a push or a pull."""
 
     kind = "transfer_refused"
+    cure = "Check that the repository exists and that the token is of this registry."
 
 
 class TransferFailed(JcrError):
     """A push or a pull began and did not come to a proven end."""
 
     kind = "transfer_failed"
+    cure = "Run the task again: what was sent already is not sent twice."
 
 
 def kinds() -> dict[str, type[JcrError]]:
@@ -302,16 +330,17 @@ def kinds() -> dict[str, type[JcrError]]:
 
 
 def from_failure(failure: t.Mapping[str, t.Any]) -> JcrError:
-    """The error that a helper module's failed result tells of, so that it can travel from a host to the controller.
+    """The error that a helper module's failed result tells of: so it travels from a host to the controller.
 
-    C(msg) is kept as the cause: act, request id and cure are in its text already.
+    A result that was not made by failure() (Ansible's own) becomes an error with its C(msg) as the cause.
     """
-    error = dict(failure.get("error") or {})
-    cls = kinds().get(error.get("kind"), JcrError)
-    fields = {key: error.get(key) for key in ("code", "status", "request_id", "http_status", "attempts")}
-    request_id = fields.pop("request_id")
-    rebuilt = cls(str(failure.get("msg") or "the module failed without a message"), cure="", **fields)
+    error = failure.get("error")
+    if not isinstance(error, t.Mapping):
+        return JcrError(str(failure.get("msg") or "the module failed without a message"))
+    cls = kinds().get(str(error.get("kind")), JcrError)
+    names = ("act", "cure", "code", "status", "request_id", "http_status", "attempts")
+    rebuilt = cls(str(error.get("message")), obj=error.get("object") or "", **{name: error.get(name) for name in names})
+    rebuilt.act = rebuilt.act or ""
     rebuilt.retryable = bool(error.get("retryable"))
-    if request_id and request_id not in rebuilt.cause:
-        rebuilt.request_id = request_id
+    rebuilt.changed = bool(failure.get("changed"))
     return rebuilt

@@ -292,7 +292,7 @@ def _failing_as(act: str, path: str) -> t.Iterator[None]:
         if error.errno == errno.ELOOP:
             raise FileError(f"it is {_LINK}", act=act, obj=f"'{path}'", cure=_LINK_CURE) from error
         raise FileError(
-            os.strerror(error.errno or 0), act=act, obj=f"'{path}'", cure=_CURES.get(error.errno or 0, "")
+            os.strerror(error.errno or 0), act=act, obj=f"'{path}'", cure=_CURES.get(error.errno or 0)
         ) from error
 
 

@@ -62,7 +62,7 @@ CONNECTION = ArgumentSpec(
         "validate_certs": {"type": "bool", "default": True},
         "ca_path": {"type": "path"},
         "timeout": {"type": "float", "default": 20.0},
-        "deadline": {"type": "float", "default": 300.0},
+        "deadline": {"type": "float"},
         "retries": {"type": "int", "default": 5},
         "allowed_registry_hosts": {"type": "list", "elements": "str", "default": []},
     },

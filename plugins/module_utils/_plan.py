@@ -50,6 +50,27 @@ class Plan:
     def drifted(self) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.drift)
 
+    @property
+    def pending(self) -> frozenset[str]:
+        """The keys of the objects that change."""
+        return frozenset(change.key for change in self.changes if change.action != NONE)
+
+    def without(self, keys: t.Iterable[str]) -> Plan:
+        """The plan for the other objects."""
+        left_out = frozenset(keys)
+        return Plan(tuple(change for change in self.changes if change.key not in left_out))
+
+    def only(self, done: t.Collection[str], after: State) -> Plan:
+        """What was done of this plan: an object that became as wanted without us is one that did not change."""
+        return Plan(
+            tuple(
+                change
+                if change.action == NONE or change.key in done
+                else dataclasses.replace(change, action=NONE, before=after.get(change.key), after=after.get(change.key))
+                for change in self.changes
+            )
+        )
+
     def to_do(self, action: str) -> tuple[Change, ...]:
         """The changes with this action."""
         return tuple(change for change in self.changes if change.action == action)

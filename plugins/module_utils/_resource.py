@@ -74,8 +74,11 @@ class Resource:
     def foresee(self, plan: Plan) -> None:
         """Raise what apply() would raise, as far as it can be known without writing. Called in check mode only."""
 
-    def apply(self, plan: Plan) -> None:
-        """Carry out the plan. Never called in check mode, nor for a plan without changes."""
+    def apply(self, plan: Plan) -> t.Iterator[str]:
+        """Carry out the plan; yields the key of each change that this task has made.
+
+        Never called in check mode, nor for a plan without changes.
+        """
         raise NotImplementedError
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
@@ -108,7 +111,7 @@ def _perform(host: Host, resource: Resource) -> dict[str, t.Any]:
     if plan.changed and host.check_mode:
         resource.foresee(plan)
     elif plan.changed:
-        plan, after = _apply(resource, plan)
+        plan, after = _apply(host, resource, plan)
     result = {"changed": plan.changed, **resource.result(plan, after)}
     if resource.fixed:
         result["drift"] = _told_drift(plan)
@@ -122,30 +125,50 @@ def _plan(resource: Resource) -> tuple[State, Plan]:
     return before, make_plan(before, resource.want(before), resource.fixed)
 
 
-def _apply(resource: Resource, plan: Plan) -> tuple[Plan, State]:
-    """Carry out the plan and prove it by reading back; returns the plan that was carried out and the state after it."""
+def _apply(host: Host, resource: Resource, plan: Plan) -> tuple[Plan, State]:
+    """Carry out the plan and prove it by reading back; returns what this task did of it, and the state after it.
+
+    A write whose answer was lost may have been done: sending it again could do it twice, so reading tells. An object
+    that somebody else created or deleted meanwhile is as it is wanted, but not by this task. In both cases the rest of
+    the plan is carried out as long as there is progress.
+    """
+    done: set[str] = set()
+    rest = plan
+    while True:
+        failure = _carry_out(resource, rest, done)
+        try:
+            after, left = _plan(resource)
+            if isinstance(failure, UnknownOutcome):
+                done |= rest.pending - left.pending
+            if failure and len(left.pending) >= len(rest.pending):
+                raise failure
+            if not left.changed:
+                _tell_drift(host, left.without(change.key for change in plan.drifted))
+                return plan.only(done, after), after
+            if failure is None:
+                raise _not_applied(left)
+        except JcrError as error:
+            error.changed = bool(done)
+            raise
+        rest = left
+
+
+def _carry_out(resource: Resource, plan: Plan, done: set[str]) -> JcrError | None:
+    """Apply a plan; notes in C(done) what was done. Returns the accident that reading back may settle."""
     try:
-        resource.apply(plan)
-    except UnknownOutcome:
-        # The write may have been done. Sending it again could do it twice; reading tells.
-        after, rest = _plan(resource)
-        if rest.changed:
-            raise
-        return plan, after
-    except (AlreadyExists, NotFound):
-        # Somebody else was quicker: if nothing is left to do, nothing was changed by this task.
-        after, rest = _plan(resource)
-        if rest.changed:
-            raise
-        return rest, after
-    after, rest = _plan(resource)
-    if rest.changed:
-        left = ", ".join(f"{change.action} '{change.key}'" for change in rest.changes if change.action != "none")
-        raise NotApplied(
-            f"the service accepted the change, but reading back still shows the old state (left to do: {left})",
-            cure="Run the task again; if it stays so, something else changes the same objects.",
-        )
-    return plan, after
+        for key in resource.apply(plan):
+            done.add(key)
+    except (UnknownOutcome, AlreadyExists, NotFound) as error:
+        return error
+    except JcrError as error:
+        error.changed = bool(done)
+        raise
+    return None
+
+
+def _not_applied(left: Plan) -> NotApplied:
+    undone = ", ".join(f"{change.action} '{change.key}'" for change in left.changes if change.key in left.pending)
+    return NotApplied(f"it was accepted, but reading back still shows the old state, or another one (to do: {undone})")
 
 
 def _planned_state(before: State, plan: Plan) -> State:
@@ -158,7 +181,7 @@ def _tell_drift(host: Host, plan: Plan) -> None:
         for name, (present, wanted) in change.drift.items():
             text = f"{name} of '{change.key}' is {present!r}, wanted is {wanted!r}; the service cannot change it"
             if policy == "fail":
-                raise Drift(text, cure="Take the present value into the task, or use on_drift: warn or ignore.")
+                raise Drift(text)
             if policy == "warn":
                 host.warn(f"{text}, so it stays as it is.")
 

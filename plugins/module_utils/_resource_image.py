@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, ImageNotFound, NotFound
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, DOCKER, TOKEN, ArgumentSpec
-from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import NONE, Plan, State
+from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import DELETE, NONE, Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource
@@ -34,7 +34,8 @@ SPEC = ArgumentSpec(
         "keep_local_tag": {"type": "bool", "default": True},
     },
     mutually_exclusive=(("tag", "tags"), ("digest", "tag"), ("digest", "tags"), ("digest", "source")),
-    required_if=(("state", "present", ("source",)),),
+    # What is to be deleted has to be named: a variable that came out empty must not mean the tag latest.
+    required_if=(("state", "present", ("source",)), ("state", "absent", ("tag", "tags", "digest"), True)),
 ).merge(TOKEN, DOCKER, CONNECTION)
 
 DEFAULT_TAG = "latest"
@@ -60,20 +61,22 @@ class ImageResource(ServiceResource):
     """
 
     shown: tuple[str, ...] = ("digest",)
+    usual_deadline = None  # a large image takes its time; the engine ends a transfer that falls silent
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self.registry: str = self.params["registry"]
         self.repository: str = self.params["repository"]
         self.digest: str | None = self.params["digest"]
-        self.tags: list[str] = list(dict.fromkeys(self.params["tags"] or [self.params["tag"] or DEFAULT_TAG]))
+        one = DEFAULT_TAG if self.params["tag"] is None else self.params["tag"]
+        self.tags: list[str] = list(dict.fromkeys(self.params["tags"] or [one]))
         self.registry_host: str | None = None
         self.remote: dict[str, dict[str, t.Any] | None] = {}
         self.repository_exists = False
 
     @property
     def keys(self) -> list[str]:
-        return [self.digest] if self.digest else self.tags
+        return self.tags if self.digest is None else [self.digest]
 
     def purpose(self) -> tuple[str, str]:
         place = f"'{self.repository}' of registry '{self.registry}'{self.place}"
@@ -86,12 +89,14 @@ class ImageResource(ServiceResource):
     def check(self) -> None:
         _rules.registry_name(self.registry)
         _rules.repository_name(self.repository)
-        if self.digest:
+        if self.digest is not None:
             _rules.digest(self.digest)
         for tag in self.tags:
             _rules.tag(tag)
         if self.params["tags"] is not None and not self.params["tags"]:
-            raise ConfigurationError("tags is an empty list", cure="Name a tag, or leave tags out for latest.")
+            raise ConfigurationError("tags is an empty list", cure="Name a tag, or leave tags out.")
+        if self.params["state"] != "absent":
+            self.session.check_token_options()
 
     def read_remote(self) -> None:
         """Learn what the registry holds under each key; where something does not exist yet, None."""
@@ -110,9 +115,9 @@ class ImageResource(ServiceResource):
 
     def need_repository(self) -> None:
         """The repository must exist, or be foreseen in check mode."""
-        if self.registry_host is None:
-            self.registry_host = self.session.usable_registry_host(self.registry)
-        elif not self.repository_exists:
+        exists = self.registry_host is not None
+        self.registry_host = self.session.trusted_host(self.registry)
+        if exists and not self.repository_exists:
             self.session.missing(
                 NotFound(
                     f"repository '{self.repository}' does not exist in registry '{self.registry}'",
@@ -124,9 +129,6 @@ class ImageResource(ServiceResource):
         """What docker calls the image of this key."""
         plain = ImageReference(self.registry_host, self.repository, None, None)
         return str(plain.with_digest(key) if self.digest else plain.with_tag(key))
-
-    def apply(self, plan: Plan) -> None:
-        raise NotImplementedError
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
         tags = {
@@ -172,10 +174,12 @@ class PushedImage(ImageResource):
                     cure="Build, load or pull it first, or check its name and tag.",
                 )
             )
-        return {tag: self._fields(remote) for tag, remote in self.remote.items()}
+        return {tag: remote and self._fields(tag, remote) for tag, remote in self.remote.items()}
 
-    def _fields(self, remote: dict[str, t.Any] | None) -> dict[str, t.Any] | None:
-        return remote and {"digest": remote["digest"], "same": self._is_local(remote)}
+    def _fields(self, tag: str, remote: dict[str, t.Any]) -> dict[str, t.Any]:
+        """C(same): the tag holds the local image; once this task has pushed it, by the very digest of that push."""
+        same = remote["digest"] == self.pushed[tag] if tag in self.pushed else self._is_local(remote)
+        return {"digest": remote["digest"], "same": same}
 
     def _is_local(self, remote: dict[str, t.Any]) -> bool:
         """Whether a remote image is the local one: by the digest it got when pushed or pulled, or by its config.
@@ -206,19 +210,24 @@ class PushedImage(ImageResource):
     def _content(self) -> str:
         return f"content of {self.params['source']}" + (f" ({self.local['id'][:19]})" if self.local else "")
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: Plan) -> t.Iterator[str]:
         engine = self.host.engine()
         token = self.session.token(self.registry)
         for change in plan.changes:
             if change.action == NONE:
                 continue
             reference = self.reference(change.key)
+            # A name that was there before belongs to the user, the source's own among them.
+            temporary = not self.params["keep_local_tag"] and engine.inspect(reference) is None
             engine.tag(self.params["source"], reference)
-            pushed = engine.push(reference, token.username, token.password, deadline=self.session.deadline)
+            try:
+                pushed = engine.push(reference, token.username, token.password, deadline=self.session.deadline)
+            finally:
+                if temporary:
+                    engine.remove(reference)
             self.pushed[change.key] = pushed["digest"]
             self._count(pushed)
-            if not self.params["keep_local_tag"] and reference != self.params["source"]:
-                engine.remove(reference)
+            yield change.key
 
     def _count(self, pushed: dict[str, t.Any]) -> None:
         for name in NO_TRANSFER:
@@ -270,12 +279,13 @@ class PulledImage(ImageResource):
     def foresee(self, plan: Plan) -> None:
         self.session.foresee_token(self.registry)
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: Plan) -> t.Iterator[str]:
         engine = self.host.engine()
         token = self.session.token(self.registry)
         for change in plan.changes:
             if change.action != NONE:
                 engine.pull(self.reference(change.key), token.username, token.password, deadline=self.session.deadline)
+                yield change.key
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
         result = super().result(plan, after)
@@ -285,7 +295,10 @@ class PulledImage(ImageResource):
 
 
 class DeletedImage(ImageResource):
-    """C(state=absent): the registry has no such tag, or no image of this digest."""
+    """C(state=absent): the registry has no such tag, or no image of this digest.
+
+    What the service does to the other tags of an image when one of them is deleted is not documented.
+    """
 
     def read(self) -> State:
         self.read_remote()
@@ -294,10 +307,11 @@ class DeletedImage(ImageResource):
     def want(self, before: State) -> State:
         return dict.fromkeys(before)
 
-    def apply(self, plan: Plan) -> None:
-        for change in plan.to_do("delete"):
+    def apply(self, plan: Plan) -> t.Iterator[str]:
+        for change in plan.to_do(DELETE):
             selector = {"digest": change.key} if self.digest else {"tag": change.key}
             self.session.client.delete_image(self.registry, self.repository, **selector)
+            yield change.key
 
 
 def _digest(fields: t.Mapping[str, t.Any] | None) -> str | None:

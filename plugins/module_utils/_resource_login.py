@@ -36,8 +36,11 @@ SPEC = ArgumentSpec(
 ).merge(STATE, TOKEN, CONNECTION)
 
 
+INNER = " inside the VPC"
+
+
 class LoginResource(ServiceResource):
-    """The keys of the state are registry hosts.
+    """The keys of the state are registries, and C(REGISTRY inside the VPC) for their inner hosts.
 
     A login is C(usable) while its token is known, valid and long-lived, and C(private) if only its owner can read it.
     """
@@ -47,6 +50,7 @@ class LoginResource(ServiceResource):
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self.registries: list[str] = list(dict.fromkeys(self.params["registries"] or [self.params["registry"]]))
+        self.hosts: dict[str, str] = {}
         self.registry_of: dict[str, str] = {}
         self.expires_at: dict[str, str | None] = {}
         self.path = ""
@@ -65,59 +69,62 @@ class LoginResource(ServiceResource):
 
     def read(self) -> State:
         for registry in self.registries:
-            for host in self._hosts(registry):
-                self.registry_of[host] = registry
+            for key, host in self._hosts(registry).items():
+                self.hosts[key], self.registry_of[key] = host, registry
         logins = self.host.docker_config()
-        found = logins.read(list(self.registry_of))
+        found = logins.read(list(self.hosts.values()))
         self.path, self.private = logins.path, logins.is_private()
-        return {host: self._fields(host, found[host]) for host in self.registry_of}
+        return {key: self._fields(key, found[host]) for key, host in self.hosts.items()}
 
-    def _hosts(self, registry: str) -> list[str]:
+    def _hosts(self, registry: str) -> dict[str, str]:
         if self.params["state"] == "absent":
             public = self.session.foreseen_host(registry)
         else:
-            public = self.session.usable_registry_host(registry)
-        inner = self.params["inner"] and split_registry_host(public)
-        return [public, registry_host(registry, self.session.region, inner=True)] if inner else [public]
+            public = self.session.trusted_host(registry)
+        hosts = {registry: public}
+        if self.params["inner"] and split_registry_host(public):
+            hosts[registry + INNER] = registry_host(registry, self.session.region, inner=True)
+        return hosts
 
-    def _fields(self, host: str, login: dict[str, t.Any] | None) -> dict[str, t.Any] | None:
+    def _fields(self, key: str, login: dict[str, t.Any] | None) -> dict[str, t.Any] | None:
         """A login as the plan sees it; whether it is usable is asked only where a usable one is wanted."""
         if login is None:
             return None
-        token = None
+        fields = {"username": login["username"], "private": self.private}
         if self.params["state"] == "present":
-            usable = self.session.usable_tokens(self.registry_of[host])
+            usable = self.session.usable_tokens(self.registry_of[key])
             token = next((token for token in usable if token.password.fingerprint() == login["fingerprint"]), None)
-            self.expires_at[host] = moment(token.expires_at) if token else None
-        return {"username": login["username"], "usable": token is not None, "private": self.private}
+            self.expires_at[key] = moment(token.expires_at) if token else None
+            fields["usable"] = token is not None
+        return fields
 
     def want(self, before: State) -> State:
         if self.params["state"] == "absent":
             return dict.fromkeys(before)
-        return {host: {"username": TOKEN_USER, "usable": True, "private": True} for host in before}
+        return {key: {"username": TOKEN_USER, "usable": True, "private": True} for key in before}
 
     def foresee(self, plan: Plan) -> None:
         if self.params["state"] == "present":
-            for registry in self._registries(_hosts_to_do(plan)):
+            for registry in self._registries(plan):
                 self.session.foresee_token(registry)
 
-    def _registries(self, hosts: t.Sequence[str]) -> list[str]:
-        return list(dict.fromkeys(self.registry_of[host] for host in hosts))
+    def _registries(self, plan: Plan) -> list[str]:
+        """The registries whose logins change."""
+        return list(dict.fromkeys(self.registry_of[key] for key in self.registry_of if key in plan.pending))
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: Plan) -> t.Iterator[str]:
         logins = self.host.docker_config()
-        hosts = _hosts_to_do(plan)
+        keys = [key for key in self.hosts if key in plan.pending]
         if self.params["state"] == "absent":
-            logins.erase(hosts)
-            return
-        tokens = {registry: self.session.token(registry) for registry in self._registries(hosts)}
-        entries = {}
-        for host in hosts:
-            token = tokens[self.registry_of[host]]
-            if self.params["verify"] and not _is_inner(host):
-                self._verify(host, token)
-            entries[host] = (token.username, token.password)
-        logins.write(entries)
+            logins.erase([self.hosts[key] for key in keys])
+        else:
+            tokens = {registry: self.session.token(registry) for registry in self._registries(plan)}
+            if self.params["verify"]:
+                for registry, token in tokens.items():  # at the public host: the one inside the VPC is seldom reachable
+                    self._verify(self.hosts[registry], token)
+            owned = {key: tokens[self.registry_of[key]] for key in keys}
+            logins.write({self.hosts[key]: (token.username, token.password) for key, token in owned.items()})
+        yield from keys
 
     def _verify(self, host: str, token: Token) -> None:
         ping(
@@ -135,7 +142,7 @@ class LoginResource(ServiceResource):
         return {
             "logins": [
                 {
-                    "host": change.key,
+                    "host": self.hosts[change.key],
                     "path": self.path,
                     "user": TOKEN_USER if change.after else None,
                     "changed": change.action != NONE,
@@ -144,13 +151,3 @@ class LoginResource(ServiceResource):
                 for change in plan.changes
             ]
         }
-
-
-def _hosts_to_do(plan: Plan) -> list[str]:
-    return [change.key for change in plan.changes if change.action != NONE]
-
-
-def _is_inner(host: str) -> bool:
-    """Whether this is a host inside the VPC: seldom reachable from the controller, and served by the same token."""
-    parts = split_registry_host(host)
-    return bool(parts and parts[2])

@@ -57,18 +57,20 @@ class RegistryResource(ServiceResource):
             wanted["description"] = self.params["description"] or None
         return {self.params["name"]: wanted}
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: Plan) -> t.Iterator[str]:
         client = self.session.client
         try:
             for change in plan.to_do(CREATE):
                 client.create_registry(change.key, self.params["description"])
+                yield change.key
             for change in plan.to_do(DELETE):
                 client.delete_registry(change.key)
+                yield change.key
         except AlreadyExists as error:
-            error.cure = "Registry names are unique among all accounts and regions: choose another name."
+            error.suggest("Registry names are unique among all accounts and regions: choose another name.")
             raise
         except PreconditionFailed as error:
-            error.cure = error.cure or "A registry can be deleted only when it is empty: delete its repositories first."
+            error.suggest("A registry can be deleted only when it is empty: delete its repositories first.")
             raise
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:

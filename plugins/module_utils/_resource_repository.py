@@ -49,7 +49,7 @@ class RepositoryResource(ServiceResource):
         self.registry_host = self.session.registry_host(registry)
         if self.registry_host is None:
             if self.params["state"] == "present":
-                self.session.usable_registry_host(registry)
+                self.session.existing_host(registry)
             return {name: None}
         repository = self.session.client.repository(registry, name)
         if repository is None and self.params["state"] == "present" and self.params["validate_names"] == "server":
@@ -64,15 +64,17 @@ class RepositoryResource(ServiceResource):
             wanted["description"] = self.params["description"] or None
         return {self.params["name"]: wanted}
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: Plan) -> t.Iterator[str]:
         client, registry = self.session.client, self.params["registry"]
         for change in plan.to_do(CREATE):
             client.create_repository(registry, change.key, self.params["description"])
+            yield change.key
         try:
             for change in plan.to_do(DELETE):
                 client.delete_repository(registry, change.key, force=self.params["force"])
+                yield change.key
         except PreconditionFailed as error:
-            error.cure = error.cure or "The repository still has images: set force: true to delete them with it."
+            error.suggest("The repository still has images: set force: true to delete them with it.")
             raise
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:

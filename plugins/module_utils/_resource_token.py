@@ -13,10 +13,10 @@ import os
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules, _xlsx
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, ProtocolError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._models import token_password
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, STATE, TOKEN, ArgumentSpec
-from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import CREATE, NONE, Plan, State
+from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import CREATE, DELETE, NONE, Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import registry_host, split_registry_host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
@@ -56,8 +56,10 @@ class ValidToken(ServiceResource):
     def check(self) -> None:
         _rules.registry_name(self.registry)
         self.session.check_token_options()
-        if self.params["token"] or self.params["all"]:
+        if self.params["token"] is not None or self.params["all"]:
             raise ConfigurationError("token and all name what is to be released", cure="Set state: absent.")
+        if self.dest == "":
+            raise ConfigurationError("dest is empty", cure="Name a file or a directory, or leave dest out.")
         if self.dest:
             _xlsx.check_target(self.dest)
 
@@ -70,9 +72,8 @@ class ValidToken(ServiceResource):
         return dest
 
     def read(self) -> State:
-        exists = self.session.registry_host(self.registry)
-        self.registry_host = exists or self.session.usable_registry_host(self.registry)
-        if exists and self.token is None:
+        self.registry_host = self.session.trusted_host(self.registry)
+        if self.token is None and self.session.registry_host(self.registry):
             self.token = next(iter(self.session.usable_tokens(self.registry)), None)
         state: dict[str, t.Any] = {self.registry: {"username": TOKEN_USER} if self.token else None}
         if self.dest:
@@ -96,11 +97,13 @@ class ValidToken(ServiceResource):
         if self.token is None:
             self.session.foresee_token(self.registry)
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: Plan) -> t.Iterator[str]:
         if self.token is None:
             self.token = self.session.token(self.registry)
-        if self.dest:
-            _xlsx.write_token(self.dest, **self._row())
+            if self.token.issued:  # otherwise another process had it issued meanwhile
+                yield self.registry
+        if self.dest and _xlsx.write_token(self.dest, **self._row()):
+            yield self.dest
 
     def _row(self) -> dict[str, t.Any]:
         """What the .xlsx file says."""
@@ -162,6 +165,8 @@ class ReleasedTokens(ServiceResource):
 
     def check(self) -> None:
         _rules.registry_name(self.registry)
+        if self.params["token"] == "":
+            raise ConfigurationError("token is empty", cure="Name the token to release, or leave token out.")
         if self.params["token"] and self.params["all"]:
             raise ConfigurationError("token names one token, but all asks for every one", cure="Leave one of them out.")
         if self.params["token"]:
@@ -188,19 +193,30 @@ class ReleasedTokens(ServiceResource):
         if self.params["all"]:
             return True
         if self.params["token"]:
-            return self.params["token"] in (token.reveal(), token_password(token.reveal()))
+            return self.params["token"] in (token.reveal(), _password(token))
         return token in ours
 
     def want(self, before: State) -> State:
         return dict.fromkeys(before)
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: Plan) -> t.Iterator[str]:
+        doomed = [change.key for change in plan.to_do(DELETE)]
         if self.params["all"]:
             self.session.broker.release_all(self.registry)
+            yield from doomed
             return
-        for change in plan.to_do("delete"):
-            self.session.broker.release(self.registry, self.doomed[change.key])
+        for fingerprint in doomed:
+            self.session.broker.release(self.registry, self.doomed[fingerprint])
+            yield fingerprint
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
         released = sum(change.action != NONE for change in plan.changes)
         return {"token": None, "dest": None, "released": released}
+
+
+def _password(token: Secret) -> str | None:
+    """The password that a listed token holds; None for one of another make, which nobody can have asked for by it."""
+    try:
+        return token_password(token.reveal())
+    except ProtocolError:
+        return None

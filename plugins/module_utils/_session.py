@@ -16,7 +16,13 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import resolve
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import AlreadyExists, JcrError, NotFound, RuleError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    AlreadyExists,
+    ConfigurationError,
+    JcrError,
+    NotFound,
+    RuleError,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._models import format_time
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import region as check_region
@@ -28,14 +34,15 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Tran
 class Session:
     """One task's conversation with the service.
 
-    Making it sends nothing. Raises CredentialsError, ConfigurationError or RuleError for options that cannot work.
+    Making it sends nothing. Raises CredentialsError or RuleError for options that cannot work.
     """
 
-    def __init__(self, host: Host, clock: Clock | None = None) -> None:
+    def __init__(self, host: Host, usual_deadline: float | None, clock: Clock | None = None) -> None:
         self._host = host
         self._params = host.params
         self.clock = clock or Clock()
-        self.deadline = Deadline(self.clock, self._params["deadline"])
+        self._usual_deadline = usual_deadline
+        self._hosts: dict[str, str] = {}
         self._unkept: dict[str, Token] = {}
         self.account = resolve(self._params, host.environ, host.home)
         host.keep_secret(self.account.credential.secret_key)
@@ -43,6 +50,21 @@ class Session:
             host.keep_secret(self.account.credential.security_token)
         for text in filter(None, [*self.account.warnings, check_region(self.account.region)]):
             host.warn(text)
+
+    def _seconds(self, option: str, usual: float | None = None) -> float | None:
+        """An option that is a time, or the usual one where it was left out."""
+        seconds = self._params[option]
+        if seconds is None:
+            return usual
+        if not 0 < seconds < float("inf"):
+            cure = "Choose more than 0. Leave it out for the usual time."
+            raise ConfigurationError(f"{option} is {seconds:g} seconds", cure=cure)
+        return seconds
+
+    @functools.cached_property
+    def deadline(self) -> Deadline:
+        """When the task gives up; it begins to count when it is first asked for."""
+        return Deadline(self.clock, self._seconds("deadline", self._usual_deadline))
 
     @property
     def region(self) -> str:
@@ -53,9 +75,11 @@ class Session:
         transport = Transport(
             self.account.endpoint,
             verify=self.verify,
-            timeout=self._params["timeout"],
+            timeout=self._seconds("timeout"),
             clock=self.clock,
         )
+        if self._params["retries"] < 0:
+            raise ConfigurationError(f"retries is {self._params['retries']}", cure="Choose 0 or more.")
         return Client(
             self.account,
             transport=transport,
@@ -77,25 +101,42 @@ class Session:
         cache = self._params.get("cache") or default_cache_dir(self._host.environ, self._host.home)
         return TokenBroker(self.client, cache, clock=self.clock)
 
-    def registry_host(self, registry: str, inner: bool = False) -> str | None:
-        """The host that docker speaks to for C(registry), checked before anything secret may be sent to it.
+    def registry_host(self, registry: str) -> str | None:
+        """The host that the service names for C(registry), unchecked; None if the registry does not exist."""
+        if registry not in self._hosts:
+            found = self.client.registry(registry)
+            if found is None:
+                return None
+            self._hosts[registry] = found["uri"]
+        return self._hosts[registry]
 
-        None if the registry does not exist. Raises HostNotAllowed for a host that is not the expected one.
+    def foreseen_host(self, registry: str) -> str:
+        """The host of a registry, unchecked; by the documented rule where it does not exist (yet)."""
+        return self.registry_host(registry) or _reference.registry_host(registry, self.region)
+
+    def existing_host(self, registry: str) -> str:
+        """The host of a registry that has to exist, unchecked; in check mode the foreseen one if it does not."""
+        if self.registry_host(registry) is None:
+            self.missing(
+                NotFound(
+                    f"registry '{registry}' does not exist in {self.region}",
+                    cure="Create it with jcr_registry, or check the name and the region.",
+                )
+            )
+        return self.foreseen_host(registry)
+
+    def trusted_host(self, registry: str) -> str:
+        """The host of a registry that has to exist, checked before anything secret may be sent to it.
+
+        Raises HostNotAllowed for a host that is not the expected one.
         """
-        found = self.client.registry(registry)
-        if found is None:
-            return None
         return _reference.check_registry_host(
-            found["uri"],
+            self.existing_host(registry),
             registry,
             self.region,
             allowed=self._params["allowed_registry_hosts"],
             loopback_endpoint=is_loopback(self.account.endpoint),
         )
-
-    def foreseen_host(self, registry: str) -> str:
-        """The host of a registry, by the documented rule where it does not exist (yet)."""
-        return self.registry_host(registry) or _reference.registry_host(registry, self.region)
 
     def missing(self, error: NotFound) -> None:
         """Something that the task builds on does not exist.
@@ -106,19 +147,6 @@ class Session:
             raise error
         cause = error.cause[:1].upper() + error.cause[1:]
         self._host.warn(f"{cause}: predicted as if an earlier task of the real run creates it.")
-
-    def usable_registry_host(self, registry: str) -> str:
-        """The checked host of a registry that has to exist; in check mode the foreseen one if it does not."""
-        host = self.registry_host(registry)
-        if host is None:
-            self.missing(
-                NotFound(
-                    f"registry '{registry}' does not exist in {self.region}",
-                    cure="Create it with jcr_registry, or check the name and the region.",
-                )
-            )
-            host = _reference.registry_host(registry, self.region)
-        return host
 
     # --- tokens ------------------------------------------------------------------------------------------------------
 
@@ -188,6 +216,9 @@ class Session:
 class ServiceResource(Resource):
     """A resource that speaks to the service through a session of its own."""
 
+    # Seconds for the whole task where the option says nothing; None: no limit but that of each step.
+    usual_deadline: float | None = 300.0
+
     def __init__(self, host: Host) -> None:
         self.params = host.params
         self.host = host
@@ -195,7 +226,7 @@ class ServiceResource(Resource):
     @functools.cached_property
     def session(self) -> Session:
         """Made when first used, so that a failure to make it can say what the task was about."""
-        return Session(self.host)
+        return Session(self.host, self.usual_deadline)
 
     @property
     def place(self) -> str:

@@ -27,6 +27,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ApiError,
     CheckModeViolation,
+    ConfigurationError,
+    DeadlineExceeded,
     FileError,
     JcrError,
     NotFound,
@@ -337,9 +339,10 @@ def default_cache_dir(environ: t.Mapping[str, str], home: str) -> str:
 
 def _surely_not_issued(error: JcrError) -> bool:
     """Whether the service has said no, or was never asked. Everything else may have cost one of the 5."""
-    if isinstance(error, Unreachable):
-        return getattr(error, "sent", True) is False
-    return isinstance(error, ApiError) and not isinstance(error, ServerError)
+    if isinstance(error, (Unreachable, DeadlineExceeded)):
+        return not error.sent
+    # A ConfigurationError is a gateway's answer that there is no such service, or a refusal to send.
+    return isinstance(error, (ApiError, ConfigurationError)) and not isinstance(error, ServerError)
 
 
 def _recent(issues: t.Iterable[datetime.datetime], now: datetime.datetime) -> list[datetime.datetime]:

@@ -14,11 +14,10 @@ description:
   - Makes tags in a repository point at the content of a local image, makes a host's Docker Engine have what the
     repository holds, or deletes images from the repository.
   - Whether something is the same is decided by digest. What the repository holds is asked through the service's
-    OpenAPI,
-    so that a task with nothing to do needs no token, opens no connection to the registry and counts as no pull.
-  - The controller asks the service and comes by the token; only the Docker Engine's part is done on the task's
-    host. The
-    access key never leaves the controller, and one token serves all hosts.
+    OpenAPI, so that a task with nothing to do needs no token, opens no connection to the registry and counts as no
+    pull.
+  - The controller asks the service and comes by the token; only the Docker Engine's part is done on the task's host.
+    The access key never leaves the controller, and one token serves all hosts.
 options:
   registry:
     description: The name of the registry.
@@ -33,7 +32,9 @@ options:
       - V(present) pushes the local image O(source) under each tag that does not hold it yet.
       - V(pulled) pulls each tag, or the O(digest), that the host's Docker Engine does not have as the repository
         holds it.
-      - V(absent) deletes the tags, or the image of this O(digest), from the repository.
+      - V(absent) deletes the tags, or the image of this O(digest), from the repository. What the service does to the
+        other tags of an image when one of them is deleted is not documented; the result says what became of those that
+        were asked for.
     type: str
     choices: [present, absent, pulled]
     default: present
@@ -41,7 +42,9 @@ options:
     description: The local image to push, by name or id. Needed with O(state=present).
     type: str
   tag:
-    description: The tag. With neither this nor O(tags) nor O(digest), it is V(latest).
+    description:
+      - The tag.
+      - With neither this nor O(tags) nor O(digest), it is V(latest); with O(state=absent), one of them is needed.
     type: str
   tags:
     description: Several tags.
@@ -198,16 +201,19 @@ transfer:
 error:
   description:
     - What went wrong, for programs; RV(ignore:msg) tells the same to people.
-    - V(kind) is the class of the failure. V(message) is the cause alone. V(code), V(status), V(request_id) and
-      V(http_status) are what the service answered, null where it did not. V(retryable) says whether the same task may
-      succeed later as it is. V(attempts) says how often the call was made.
+    - V(kind) is the class of the failure; V(act), V(object), V(message) (the cause) and V(cure) tell it.
+    - V(code), V(status), V(request_id) and V(http_status) are what the service answered, null where it did not.
+    - V(retryable) says whether the same task may succeed later as it is, V(attempts) how often the call was made.
   returned: failure
   type: dict
   sample:
     kind: not_found
+    act: delete registry
+    object: "'myregistry' in cn-north-1"
+    message: "the service answered 404 NOT_FOUND: registry myregistry does not exist"
+    cure: Check the name and the region.
     code: 404
     status: NOT_FOUND
-    message: "the service answered 404 NOT_FOUND: registry myregistry does not exist"
     request_id: bbf8vinuw9142j3npttfgp2kg4vf9bj7
     http_status: 404
     retryable: false

@@ -12,8 +12,7 @@ short_description: One step of another jdcloud.jcr task, done on its host
 version_added: 0.1.0
 description:
   - Not for use in playbooks. M(jdcloud.jcr.jcr_image) and M(jdcloud.jcr.jcr_login) start this module where their
-    work is
-    on another machine, or as another user, than the controller's process.
+    work is on another machine, or as another user, than the controller's process.
 options:
   step:
     description: What to do.
@@ -81,16 +80,19 @@ answer:
 error:
   description:
     - What went wrong, for programs; RV(ignore:msg) tells the same to people.
-    - V(kind) is the class of the failure. V(message) is the cause alone. V(code), V(status), V(request_id) and
-      V(http_status) are what the service answered, null where it did not. V(retryable) says whether the same task may
-      succeed later as it is. V(attempts) says how often the call was made.
+    - V(kind) is the class of the failure; V(act), V(object), V(message) (the cause) and V(cure) tell it.
+    - V(code), V(status), V(request_id) and V(http_status) are what the service answered, null where it did not.
+    - V(retryable) says whether the same task may succeed later as it is, V(attempts) how often the call was made.
   returned: failure
   type: dict
   sample:
     kind: not_found
+    act: delete registry
+    object: "'myregistry' in cn-north-1"
+    message: "the service answered 404 NOT_FOUND: registry myregistry does not exist"
+    cure: Check the name and the region.
     code: 404
     status: NOT_FOUND
-    message: "the service answered 404 NOT_FOUND: registry myregistry does not exist"
     request_id: bbf8vinuw9142j3npttfgp2kg4vf9bj7
     http_status: 404
     retryable: false

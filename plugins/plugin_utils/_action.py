@@ -93,8 +93,7 @@ class InProcessAction(ActionBase):
             return "it asks for another user"
         of_host = task_vars.get("ansible_delegated_vars", {}).get(self._task.delegate_to, task_vars)
         wanted = str(self._templar.template(of_host.get("ansible_python_interpreter", "auto")))
-        own = str(task_vars.get("ansible_playbook_python", sys.executable))
-        return None if wanted.startswith("auto") or wanted == own else "it asks for another Python"
+        return None if wanted.startswith("auto") or _is_this_python(wanted) else "it asks for another Python"
 
     def _run_module(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         wrap_async = bool(self._task.async_val and not self._connection.has_native_async)
@@ -268,6 +267,12 @@ def _broken_step(result: t.Mapping[str, t.Any]) -> JcrError:
         f"the step on the host did not run: {str(result.get('msg') or 'it gave no answer').rstrip('.')}{last_line}",
         cure="Check that host's Python (ansible_python_interpreter); -vvv shows all of its output.",
     )
+
+
+def _is_this_python(path: str) -> bool:
+    """Whether this is the Python that runs here, perhaps by another of the names in its C(bin) directory."""
+    same_program = os.path.realpath(path) == os.path.realpath(sys.executable)
+    return same_program and os.path.dirname(path) == os.path.dirname(sys.executable)
 
 
 def _secrets_as_options(

@@ -249,6 +249,8 @@ def test_bad_options(account: Account, run: Run, name: str, options: dict[str, t
         ({"endpoint": "https://key:word@jcr.example.com"}, "holds a user name or a password", "https://HOST[:PORT]"),
         ({"endpoint": "https://jcr.example.com/v1"}, "is more than a scheme, a host and a port", "https://HOST[:PORT]"),
         ({"timeout": 0}, "timeout is 0 seconds", "Leave it out"),
+        ({"deadline": -1}, "deadline is -1 seconds", "Leave it out"),
+        ({"retries": -1}, "retries is -1", "0 or more"),
     ],
 )
 def test_options_that_cannot_work(account: Account, run: Run, options: dict[str, t.Any], cause: str, cure: str) -> None:

@@ -140,6 +140,8 @@ def test_the_demo_is_predicted_and_ends(books: Playbooks, emulator: RunningEmula
 
     run = succeeded(books.run("demo", variables, "--diff"))
     assert predicted.outline == run.outline
+    assert predicted.objects == run.objects
+    assert len(run.objects) == len(run.changed)
     assert [name.partition(" : ")[2] or name for name in run.changed] == [
         "Create registries",
         "Create repositories",
@@ -286,7 +288,7 @@ def test_teardown(books: Playbooks, emulator: RunningEmulator, source: str) -> N
     ("name", "variables", "complaint"),
     [
         ("provision", {}, "missing required arguments: provision_registries"),
-        ("provision", {"provision_registries": [{"description": "no name"}]}, "name"),
+        ("provision", {"provision_registries": [{"description": "x"}]}, "missing required arguments: name"),
         ("provision", {"provision_registries": [{"name": "abcd", "purge": True}]}, "purge"),
         ("provision", {"provision_registries": [{"name": "Bad_Name"}]}, "Bad_Name"),
         ("provision", {"provision_registries": [{"name": "abcd", "region": "nowhere"}]}, "nowhere"),

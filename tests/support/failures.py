@@ -8,30 +8,39 @@ from __future__ import annotations
 
 import typing as t
 
-ERROR_KEYS = {"kind", "code", "status", "message", "request_id", "http_status", "retryable", "attempts"}
+ERROR_KEYS = {
+    "kind",
+    "act",
+    "object",
+    "message",
+    "cure",
+    "code",
+    "status",
+    "request_id",
+    "http_status",
+    "retryable",
+    "attempts",
+}
 
 
 def assert_failure(
     result: dict[str, t.Any], kind: str, about: str, cause: str, cure: str, *, answered: bool = False
 ) -> None:
-    """Check the result of a task that has to fail.
+    """Check the result of a task that has to fail without having changed anything.
 
-    C(about) is act and object as the message begins, C(cause) and C(cure) are parts of it. C(answered) says that the
-    service gave an answer of its own, whose request id has to be told.
+    C(about) is act and object, C(cause) and C(cure) are parts of those. C(answered) says that the service gave an
+    answer of its own, whose request id has to be told.
     """
-    msg, error = result.get("msg", ""), result.get("error", {})
     assert result.get("failed") is True, f"it did not fail: {result}"
     assert result["changed"] is False
+    msg, error = result["msg"], result["error"]
     assert error.keys() == ERROR_KEYS
     assert error["kind"] == kind, f"kind {error['kind']}: {msg}"
+    assert f"{error['act']} {error['object']}" == about
+    assert cause in error["message"], f"the cause {cause!r} is not in: {msg}"
+    assert cure and cure in error["cure"], f"the cure {cure!r} is not in: {msg}"
+    request_id = f" (request id {error['request_id']})" if error["request_id"] else ""
+    assert msg == f"Cannot {about}: {error['message'].rstrip('.')}{request_id}. {error['cure']}"
+    assert bool(request_id) is answered, msg
+    assert not answered or error["http_status"] in range(200, 600)
     assert isinstance(error["retryable"], bool)
-    assert msg.startswith(f"Cannot {about}: "), msg
-    before_cure, _cause, after_cause = msg.partition(cause)
-    assert _cause, f"the cause {cause!r} is not in: {msg}"
-    assert cause in error["message"] or error["message"] in msg
-    assert cure and cure in after_cause, f"the cure {cure!r} is not behind the cause in: {msg}"
-    assert bool(error["request_id"]) is answered, f"request id {error['request_id']}: {msg}"
-    if answered:
-        assert f"(request id {error['request_id']})" in msg
-        assert error["http_status"] in range(200, 600)
-    assert "Traceback" not in msg and "internal error" not in msg

@@ -94,11 +94,13 @@ def _base64_at(raw: bytes, shift: int) -> bytes:
 class ProcessSampler:
     """Watches which command lines and environments there are on the machine. Use it as a context manager.
 
-    Environments are looked at of the descendants of a process only: others are not ours to read.
+    Environments are looked at of the descendants of a process only: others are not ours to read. With a C(heartbeat)
+    file, it grows by one byte with each look, so that a process can wait until it has been seen.
     """
 
-    def __init__(self, ancestor: int) -> None:
+    def __init__(self, ancestor: int, heartbeat: Path | None = None) -> None:
         self._ancestor = ancestor
+        self._heartbeat = heartbeat
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._turn = threading.Condition()
@@ -136,6 +138,9 @@ class ProcessSampler:
             with self._turn:
                 self.rounds += 1
                 self._turn.notify_all()
+            if self._heartbeat is not None:
+                with self._heartbeat.open("ab") as file:
+                    file.write(b".")
 
     def _look(self) -> None:
         parents = {}

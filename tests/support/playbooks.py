@@ -40,6 +40,17 @@ class Task:
         return [bool(item.get("changed")) for item in self.result.get("results", [])]
 
 
+    @property
+    def diffs(self) -> list[dict[str, t.Any]]:
+        """What the task and the items of its loop told with C(--diff), as {before, after}, each by object."""
+        results = [self.result, *self.result.get("results", [])]
+        return [diff for result in results for diff in _as_list(result.get("diff"))]
+
+
+def _as_list(value: t.Any) -> list[t.Any]:
+    return value if isinstance(value, list) else [value] if value else []
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """One run of a playbook."""
@@ -52,6 +63,12 @@ class Run:
     def changed(self) -> list[str]:
         """The tasks that changed something, with their role as Ansible names it."""
         return [task.task for task in self.tasks if task.changed]
+
+    @property
+    def objects(self) -> list[tuple[str, list[tuple[list[str], list[str]]]]]:
+        """For each task with a diff the names of the objects before and after; some of their fields only a run knows."""
+        told = [(task.task, task.diffs) for task in self.tasks if task.diffs]
+        return [(name, [(sorted(diff["before"]), sorted(diff["after"])) for diff in diffs]) for name, diffs in told]
 
     @property
     def outline(self) -> list[tuple[str, str, str, bool, list[bool]]]:

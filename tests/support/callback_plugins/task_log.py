@@ -42,11 +42,12 @@ class CallbackModule(CallbackBase):
         self._write("unreachable", result)
 
     def _write(self, status: str, result: t.Any) -> None:
+        told = json.loads(self._dump_results(result.result))  # without the diff, which has an output of its own
         line = {
             "host": result.host.get_name(),
             "task": result.task.get_name(),
             "status": status,
-            "result": json.loads(self._dump_results(result.result)),
+            "result": {**told, "diff": result.result.get("diff")},
         }
         with open(os.environ["JCR_TASK_LOG"], "a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")

@@ -30,6 +30,12 @@ options:
     required: true
     vars:
       - name: jcr_test_home
+  path:
+    description: Where the host finds its programs.
+    type: str
+    default: /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    vars:
+      - name: jcr_test_path
   record:
     description: A directory that gets a copy of all that is sent to the host.
     type: str
@@ -46,10 +52,8 @@ class Connection(local.Connection):
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         self._record(cmd.encode() + b"\n" + (in_data or b""))
-        home = shlex.quote(self.get_option("home"))
-        return super().exec_command(
-            f"env -i HOME={home} PATH={shlex.quote(os.environ['PATH'])} {cmd}", in_data, sudoable
-        )
+        variables = f"HOME={shlex.quote(self.get_option('home'))} PATH={shlex.quote(self.get_option('path'))}"
+        return super().exec_command(f"env -i {variables} {cmd}", in_data, sudoable)
 
     def put_file(self, in_path: str, out_path: str) -> None:
         with open(in_path, "rb") as file:

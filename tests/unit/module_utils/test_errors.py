@@ -53,7 +53,14 @@ def test_the_deepest_layer_says_what_was_done():
     error = NotFound("it is not there")
     assert error.about("read registry", "'a'") is error
     error.about("log in", "to 'b'")
-    assert error.message == "Cannot read registry 'a': it is not there."
+    assert error.message == "Cannot read registry 'a': it is not there. Check the name and the region."
+
+
+def test_a_better_cure_takes_the_place_of_the_class_s_own_only():
+    general, special = NotFound("no"), NotFound("no", cure="Do this.")
+    for error in (general, special):
+        error.suggest("Do that.")
+    assert (general.cure, special.cure) == ("Do that.", "Do this.")
 
 
 def test_a_failure_holds_what_programs_need():
@@ -62,9 +69,12 @@ def test_a_failure_holds_what_programs_need():
     )
     assert error.failure()["error"] == {
         "kind": "rate_limited",
+        "act": "",
+        "object": "",
+        "message": "too many calls",
+        "cure": _errors.RateLimited.cure,
         "code": 429,
         "status": "RATE_LIMIT",
-        "message": "too many calls",
         "request_id": "r1",
         "http_status": 429,
         "retryable": True,
@@ -81,7 +91,7 @@ def test_every_kind_has_one_class():
 def test_every_class_says_what_it_is(cls):
     assert re.fullmatch(r"[a-z_]+", cls.kind)
     assert cls.__doc__
-    assert cls.cure == "" or cls.cure.endswith(".")
+    assert cls.cure.endswith(".") or cls is JcrError
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.kind)
@@ -101,7 +111,7 @@ def test_a_failure_travels_from_a_host_to_the_controller(cls):
     arrived = _errors.from_failure(failure)
     assert arrived.__class__ is cls
     assert arrived.message == sent.message, "told once more, it reads the same"
-    for key in ("code", "status", "http_status", "retryable", "attempts"):
+    for key in ("act", "obj", "cause", "cure", "code", "status", "http_status", "retryable", "attempts"):
         assert getattr(arrived, key) == getattr(sent, key)
 
 
@@ -111,9 +121,8 @@ def test_a_failure_travels_from_a_host_to_the_controller(cls):
         ({}, "The module failed without a message."),
         ({"msg": "MODULE FAILURE"}, "MODULE FAILURE."),
         ({"msg": "x", "error": None}, "X."),
-        ({"msg": "x", "error": {"kind": "of the future"}}, "X."),
-        ({"msg": "x", "error": {"request_id": "r1"}}, "X (request id r1)."),
-        ({"msg": "x (request id r1)", "error": {"request_id": "r1"}}, "X (request id r1)."),
+        ({"msg": "x", "error": {"kind": "of the future", "message": "y"}}, "Y."),
+        ({"msg": "x", "error": {"request_id": "r1", "message": "y"}}, "Y (request id r1)."),
     ],
 )
 def test_any_failed_result_becomes_an_error(failure, message):

@@ -54,17 +54,16 @@ class Shelf(_resource.Resource):
 
     def apply(self, plan):
         self.writes += 1
-        if self.on_apply:
-            self.on_apply(self)
-            return
-        self.put(plan)
-
-    def put(self, plan):
         for change in plan.changes:
-            if change.action == "delete":
+            if change.action == "none":
+                continue
+            if self.on_apply:
+                self.on_apply(self)
+            elif change.action == "delete":
                 del self.service[change.key]
-            elif change.action != "none":
+            else:
                 self.service[change.key] = {"made_at": "noon", **change.after}
+            yield change.key
 
     def result(self, plan, after):
         return {"things": after}
@@ -141,7 +140,7 @@ def test_bad_input_is_refused_before_reading():
 
     with pytest.raises(RuleError) as caught:
         _resource.run(FakeHost(), lambda host: Refusing({}, {}))
-    assert caught.value.message == "Cannot arrange the shelf: bad name."
+    assert caught.value.message == "Cannot arrange the shelf: bad name. Correct the value."
 
 
 def test_lost_answer_of_a_write_that_was_done_is_a_success():
@@ -208,3 +207,69 @@ def test_connections_are_let_go(broken):
     else:
         _resource.run(FakeHost(), lambda host: shelf)
     assert shelf.closed
+
+
+class Crowd:
+    """What others do to the shelf between our writes; C(accidents) is what each write meets, in order."""
+
+    def __init__(self, *accidents):
+        self.accidents = list(accidents)
+
+    def __call__(self, shelf):
+        accident = self.accidents.pop(0)
+        if isinstance(accident, Exception):
+            shelf.service.clear()  # gone, whoever did it
+            raise accident
+        shelf.service.pop(accident)
+
+
+def test_what_we_did_counts_although_the_rest_was_done_by_others():
+    shelf = Shelf({"a": {}, "b": {}}, {"a": None, "b": None}, Crowd("a", NotFound("gone")))
+    result = _resource.run(FakeHost(), lambda host: shelf)
+    assert result["changed"] is True
+    assert result["diff"] == {"before": {"a": {}}, "after": {}}
+
+
+def test_rest_is_done_after_an_object_that_others_dealt_with():
+    def others(shelf):
+        shelf.on_apply = None
+        shelf.service["a"] = {}
+        raise AlreadyExists("a exists")
+
+    service = {}
+    result = _resource.run(FakeHost(), lambda host: Shelf(service, {"a": {}, "b": {}}, others))
+    assert result["changed"] is True
+    assert set(service) == {"a", "b"}
+
+
+def test_rest_is_done_after_a_lost_answer():
+    def lose(shelf):
+        shelf.on_apply = None
+        shelf.service["a"] = {}
+        raise UnknownOutcome("the answer was lost")
+
+    service = {}
+    result = _resource.run(FakeHost(), lambda host: Shelf(service, {"a": {}, "b": {}}, lose))
+    assert result["changed"] is True
+    assert result["diff"]["before"] == {}
+    assert set(service) == {"a", "b"}
+
+
+def test_failure_says_whether_something_was_changed_before():
+    def refuse_the_second(shelf):
+        if shelf.service:
+            raise RuleError("refused")
+        shelf.service["a"] = {}
+
+    with pytest.raises(RuleError) as caught:
+        _resource.run(FakeHost(), lambda host: Shelf({}, {"a": {}, "b": {}}, refuse_the_second))
+    assert caught.value.changed is True
+
+
+def test_drift_of_what_somebody_else_created_meanwhile():
+    def taken(shelf):
+        shelf.service["a"] = {"colour": "red"}
+        raise AlreadyExists("it exists")
+
+    with pytest.raises(Drift):
+        _resource.run(FakeHost(on_drift="fail"), lambda host: Shelf({}, {"a": {"colour": "blue"}}, taken))
