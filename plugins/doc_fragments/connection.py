@@ -30,8 +30,10 @@ options:
     type: str
   profile:
     description:
-      - A profile of the C(jdc) command line client, in C(~/.jdc/config).
-      - Without it, E(JDCLOUD_PROFILE) is used, and then the profile that C(jdc) has in C(~/.jdc/current).
+      - A profile of the C(jdc) command line client, in C(~/.jdc/config). What it says of keys, O(region) and
+        O(endpoint) wins over the environment.
+      - Without it, E(JDCLOUD_PROFILE) is used, and then the profile that C(jdc) has in C(~/.jdc/current); the
+        environment wins over these.
     type: str
   region:
     description:

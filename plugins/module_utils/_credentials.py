@@ -55,14 +55,15 @@ def resolve(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str], home: 
     """The account of a task.
 
     C(options): access_key, secret_key, security_token, profile, region, endpoint; C(None) and C("") mean "not given".
-    Each value comes from its option, else from JDCLOUD_<NAME>, else from the profile, else from its default. The two
-    keys always come from one place; a profile named by option comes before keys in the environment, one named by
-    JDCLOUD_PROFILE after them. Raises CredentialsError, which lists all that was tried and no value.
+    Each value comes from its option, else from JDCLOUD_<NAME>, else from the profile, else from its default; but what
+    a profile says that was named by option comes before the environment. The two keys always come from one place.
+    Raises CredentialsError, which lists all that was tried and no value.
     """
     profiles = _Profiles(home, options.get("profile"), environ.get("JDCLOUD_PROFILE"))
 
-    def setting(name: str) -> str | None:
-        return options.get(name) or environ.get(f"JDCLOUD_{name.upper()}") or None
+    def setting(name: str, written: str | None = None) -> str | None:
+        chosen = written if profiles.by_option else None
+        return options.get(name) or chosen or environ.get(f"JDCLOUD_{name.upper()}") or written
 
     access_key, secret_key, source = _keys(options, environ, profiles)
     security_token = setting("security_token")
@@ -70,8 +71,8 @@ def resolve(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str], home: 
         _check_printable("the security_token", security_token)
     return Account(
         Credential(access_key, Secret(secret_key), Secret(security_token) if security_token else None, source),
-        region=setting("region") or profiles.get("region_id") or DEFAULT_REGION,
-        endpoint=_endpoint(setting("endpoint"), profiles),
+        region=setting("region", profiles.get("region_id")) or DEFAULT_REGION,
+        endpoint=_with_scheme(setting("endpoint", _endpoint(profiles)) or DEFAULT_ENDPOINT),
         warnings=tuple(profiles.warnings),
     )
 
@@ -123,21 +124,23 @@ def _check_printable(what: str, value: str) -> None:
         )
 
 
-def _endpoint(given: str | None, profiles: _Profiles) -> str:
-    """The endpoint with its scheme. A profile's counts only if it is for this service: jdc's own default is not."""
-    if given:
-        return given if "://" in given else f"https://{given}"
+def _with_scheme(endpoint: str) -> str:
+    return endpoint if "://" in endpoint else f"https://{endpoint}"
+
+
+def _endpoint(profiles: _Profiles) -> str | None:
+    """The profile's endpoint with its scheme, if it is for this service: jdc's own default is not."""
     written = profiles.get("endpoint")
     if not written:
-        return DEFAULT_ENDPOINT
+        return None
     if "://" not in written:
         scheme = "http" if is_loopback(written) and profiles.get("scheme") == "http" else "https"
         written = f"{scheme}://{written}"
     try:
         host = urllib.parse.urlsplit(written).hostname or ""
     except ValueError:
-        return DEFAULT_ENDPOINT
-    return written if host.startswith(_SERVICE) or is_loopback(written) else DEFAULT_ENDPOINT
+        return None
+    return written if host.startswith(_SERVICE) or is_loopback(written) else None
 
 
 class _Profiles:
@@ -185,7 +188,7 @@ class _Profiles:
         if self._problem:
             raise CredentialsError(
                 f"profile '{name}' was asked for, but {self._path} {self._problem}",
-                cure="Add the profile with 'jdc configure add', or ask for none.",
+                cure="Correct the file, or add the profile with 'jdc configure add', or ask for none.",
             )
         if not self._parser.has_section(name):
             raise CredentialsError(

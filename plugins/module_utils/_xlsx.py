@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import os
 import re
 import types
 import typing as t
@@ -43,6 +44,8 @@ _MAX_UNPACKED_SIZE = 16 * 1024 * 1024
 _MAX_LINES = 200
 # What XML 1.0 can hold, without CR, which it turns into LF: no other control characters, no lone surrogates.
 _CELL_TEXT = re.compile("[\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
+SUFFIX = ".xlsx"
+_OTHER_NAME = f"Name a directory, or a file ending with {SUFFIX} that does not exist yet."
 _NOT_OURS = "Name a file that jcr_token wrote."
 
 
@@ -99,10 +102,19 @@ def is_current(path: str, **fields: t.Any) -> bool:
 def check_target(path: str) -> None:
     """Raise the FileError or MissingLibrary that write_token(path, ...) would raise, as far as it can be foreseen.
 
-    A token that cannot be written down should not be issued.
+    A token that cannot be written down should not be issued; and a file of the user's that is something else should not
+    be replaced by one.
     """
     _openpyxl()
     _files.check_target(path)
+    if not path.endswith(SUFFIX):
+        raise FileError(f"its name does not end with {SUFFIX}", act="write", obj=f"'{path}'", cure=_OTHER_NAME)
+    if os.path.exists(path):
+        try:
+            read_token(path)
+        except FileError as error:
+            cause = f"it is there, and is not a file with a token ({error.cause})"
+            raise FileError(cause, act="write", obj=f"'{path}'", cure=_OTHER_NAME) from error
 
 
 def read_token(path: str) -> dict[str, t.Any]:

@@ -25,7 +25,8 @@ options:
   dest:
     description:
       - An C(.xlsx) file to write the token to, as the console offers it for download, readable by its owner only.
-      - A directory gets a file called C(<registry>-token.xlsx).
+      - A directory gets a file called C(<registry>-token.xlsx). The name of a file ends with C(.xlsx).
+      - A file that is there already is replaced only if it holds a token.
     type: path
   return_secret:
     description:

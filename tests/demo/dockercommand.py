@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 
 from tests.demo.checks import DemoFailed
 from tests.demo.screen import Screen
@@ -34,12 +35,13 @@ def available(stage: Stage, screen: Screen) -> bool:
     return shutil.which("docker") is not None
 
 
-def pull(stage: Stage, screen: Screen, uri: str, digest: str) -> None:
-    """Forget the image's name and pull it again, which asks the registry; the digest has to be the one pushed."""
-    _docker(stage, screen, "image", "rm", uri)
-    told = _docker(stage, screen, "pull", uri)
-    if digest not in told:
-        raise DemoFailed(f"docker pull {uri} did not bring {digest}")
+def pull(stage: Stage, screen: Screen, uris: Sequence[str], digest: str) -> None:
+    """Forget all names of the image and pull it again; the digest has to be the one pushed."""
+    _docker(stage, screen, "image", "rm", *uris)
+    for uri in uris:
+        told = _docker(stage, screen, "pull", uri)
+        if digest not in told:
+            raise DemoFailed(f"docker pull {uri} did not bring {digest}")
 
 
 def run(stage: Stage, screen: Screen, uri: str) -> None:

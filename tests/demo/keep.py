@@ -29,7 +29,8 @@ _VARIABLES = (
 def explain(stage: Stage, screen: Screen) -> None:
     """Write the environment into a file, since one of its variables is a secret, and tell what to do with it."""
     file = _write_environment(stage)
-    screen.chapter("Left running for you: the emulator and what the playbook made in it")
+    engine = " and the Docker Engine" if stage.own_engine else ""
+    screen.chapter(f"Left running for you: the emulator{engine}, with what the playbook made in it")
     screen.line(f"  . {shlex.quote(str(file))}")
     screen.line(f"  {VENV}/bin/ansible localhost -m jdcloud.jcr.jcr_registry -a name=my-first-registry")
     screen.line(f"  {VENV}/bin/ansible-playbook YOUR_PLAYBOOK.yml")

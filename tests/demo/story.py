@@ -43,7 +43,7 @@ def carry_it_out(stage: Stage, screen: Screen, plan: Run) -> Run:
     screen.chapter(f"2. The run: ansible-playbook {PLAYBOOK}")
     run, traffic = _play(stage)
     checks.was_predicted(plan, run)
-    screen.result(f"all {len(run.tasks)} tasks went as planned, {len(run.changed)} changed something")
+    screen.result(f"everything went as planned: {len(run.changed)} tasks changed something")
     screen.result(f"the emulator saw {traffic}")
     return run
 
@@ -64,12 +64,12 @@ def use_the_docker_command(stage: Stage, screen: Screen, run: Run) -> None:
     """What the login is for: docker pulls without being told a password."""
     screen.chapter("4. The plain docker command, which the playbook has logged in")
     image = _shown(run, _IMAGE)
-    uri = image["uris"][-1]
+    uris = image["uris"]
     if not dockercommand.available(stage, screen):
         screen.line("  Skipped: docker pull and docker run, because this machine has an engine but no docker command.")
         return
-    dockercommand.pull(stage, screen, uri, image["digest"])
-    dockercommand.run(stage, screen, uri)
+    dockercommand.pull(stage, screen, uris, image["digest"])
+    dockercommand.run(stage, screen, uris[-1])
 
 
 def run_it_again(stage: Stage, screen: Screen) -> None:

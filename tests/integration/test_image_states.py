@@ -231,4 +231,29 @@ def test_delete_of_one_tag_keeps_its_siblings(world: World) -> None:
 @pytest.mark.parametrize("missing", ["registry", "repository"])
 def test_delete_where_nothing_is(world: World, missing: str) -> None:
     nowhere = {"registry": {"registry": "otherregistry"}, "repository": {"repository": "no/such"}}[missing]
-    assert world.image({"state": "absent", **nowhere})["changed"] is False
+    assert world.image({"state": "absent", "tag": "latest", **nowhere})["changed"] is False
+
+
+def test_empty_selectors_delete_nothing(world: World) -> None:
+    world.push(ONE, "latest")
+    before = world.remote()
+    shared = {"registry": REGISTRY, "repository": REPOSITORY, "state": "absent"}
+    for selector in ({}, {"tag": ""}, {"digest": ""}, {"tags": []}, {"tags": [""]}):
+        assert world.run(world.account, "jcr_image", {**shared, **selector}).get("failed") is True
+    assert world.remote() == before
+
+
+def test_delete_where_the_service_deletes_all_tags_with_one(world: World) -> None:
+    """What the service does is not documented; the task tells the truth either way."""
+    world.account.emulator.settings({"delete_by_tag": "delete_digest"})
+    world.push(ONE, "a", "b", "c")
+    done = world.image({"state": "absent", "tags": ["a", "b"]})
+    assert done["changed"] is True
+    assert world.remote() == {}
+
+
+def test_own_source_survives_a_push_without_a_local_name(world: World) -> None:
+    source = f"{world.name}:latest"
+    world.client.tag(ONE, world.name, "latest")
+    world.image({"source": source, "keep_local_tag": False})
+    assert source in world.client.inspect_image(ONE)["RepoTags"]

@@ -148,8 +148,12 @@ class Watched:
             leaks += sampler.leaks(scanner, scanner)
         leaks += scanner.scan_tree(self.place, self.homes_of_secrets())
         leaks += scanner.scan(json.dumps(self.emulator.requests()), "request log of the emulator")
-        leaks += scanner.scan((Path(self.engine.directory).parent / "dockerd.log").read_bytes(), "log of the engine")
         return leaks
+
+    def told_by_engine(self) -> list[Leak]:
+        """The leaks in the Docker Engine's log, which quotes what a registry says."""
+        log = Path(self.engine.directory).parent / "dockerd.log"
+        return Scanner(self.secrets).scan(log.read_bytes(), "log of the engine")
 
     def homes_of_secrets(self) -> list[Path]:
         """Where secrets belong. What the far host was sent holds the password that it needs."""
@@ -162,7 +166,7 @@ class Watched:
         homes = [home for home in self.homes_of_secrets() if home.name not in ("given", "record")]
         files = [file for home in homes for file in (home.rglob("*") if home.is_dir() else [home]) if file.is_file()]
         assert {str(file): oct(file.stat().st_mode & 0o077) for file in files if file.stat().st_mode & 0o077} == {}
-        assert (self.place / "tokens").stat().st_mode & 0o777 == 0o700
+        assert oct((self.place / "tokens").stat().st_mode & 0o777) == "0o700"
 
     def assert_silent(self) -> None:
         """Nothing leaked, and nothing with a secret was left behind."""
@@ -273,7 +277,7 @@ def test_success(watched: Watched, source: str, callback: str) -> None:
 def test_check_mode(watched: Watched, source: str) -> None:
     tasks = all_modules(watched, source)[0]["tasks"]
     harmless = [entry for entry in tasks if "ansible.builtin.assert" not in entry]
-    run = watched.play(a_play(harmless), options=(*LOUD, "--check"))
+    run = watched.play(*in_both_ways(*harmless)[:1], options=(*LOUD, "--check"))
     assert run.code == 0, run.output
     assert found_issues(watched) == 0
     assert watched.found() == []
@@ -446,6 +450,7 @@ def test_defects(watched: Watched, source: str, library: str) -> None:
     account = watched.account()
     run_here(account, "jcr_registry", {"name": REGISTRY})
     run_here(account, "jcr_repository", {"registry": REGISTRY, "name": REPOSITORY})
+    run_here(account, "jcr_token", {"registry": REGISTRY})
     (watched.place / "defects").mkdir()
     (watched.place / "defects" / "sitecustomize.py").write_text(DEFECTS)
     image = {"registry": REGISTRY, "repository": REPOSITORY, "source": source}

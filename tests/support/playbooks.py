@@ -66,7 +66,7 @@ class Run:
 
     @property
     def objects(self) -> list[tuple[str, list[tuple[list[str], list[str]]]]]:
-        """For each task with a diff the names of the objects before and after; some of their fields only a run knows."""
+        """For each task with a diff the names of the objects before and after; some fields only a run knows."""
         told = [(task.task, task.diffs) for task in self.tasks if task.diffs]
         return [(name, [(sorted(diff["before"]), sorted(diff["after"])) for diff in diffs]) for name, diffs in told]
 

@@ -114,6 +114,9 @@ def test_the_source_is_told_in_words(profiled):
         ({}, {"JDCLOUD_REGION": "cn-north-1"}, "cn-north-1"),
         ({}, {}, "cn-east-2"),
         ({"profile": "second"}, {}, "cn-south-1"),
+        ({"profile": "second"}, {"JDCLOUD_REGION": "cn-north-1"}, "cn-south-1"),
+        ({"profile": "empty", **OPTION_KEYS}, {"JDCLOUD_REGION": "cn-east-1"}, "cn-east-1"),
+        ({}, {"JDCLOUD_PROFILE": "second", "JDCLOUD_REGION": "cn-north-1"}, "cn-north-1"),
         ({"profile": "empty", **OPTION_KEYS}, {}, "cn-north-1"),
     ],
 )

@@ -125,6 +125,24 @@ def test_a_target_that_is_no_file_is_refused(tmp_path, path, put, kind):
     assert not (tmp_path / "elsewhere.xlsx").exists()
 
 
+def test_a_file_of_the_user_s_is_not_replaced(tmp_path):
+    path = tmp_path / "notes.xlsx"
+    path.write_text("my notes")
+    with pytest.raises(FileError, match="not a file with a token"):
+        _xlsx.check_target(str(path))
+    assert path.read_text() == "my notes"
+
+
+def test_a_file_with_a_token_may_be_replaced(path):
+    _xlsx.write_token(path, **FIELDS)
+    _xlsx.check_target(path)
+
+
+def test_the_name_says_what_is_in_the_file(tmp_path):
+    with pytest.raises(FileError, match="does not end with .xlsx"):
+        _xlsx.check_target(str(tmp_path / "token.txt"))
+
+
 DANGEROUS = ["=1+1", "=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "#REF!", "12", "1e5", "TRUE", "2026-01-01", " x ", "\tx"]
 
 
