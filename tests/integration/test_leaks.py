@@ -231,7 +231,7 @@ def all_modules(watched: Watched, source: str) -> list[Play]:
         ),
         show("plain"),
         task("ansible.builtin.set_fact", {"cacheable": True, "kept": "{{ plain }}"}),
-        task("ansible.builtin.assert", {"that": "secret.token.password | length > 20", "quiet": True}, no_log=True),
+        task("ansible.builtin.assert", {"that": "secret.token.password | length > 8", "quiet": True}, no_log=True),
         task(
             "jcr_image", {**image, "source": source, "tags": ["1.0", "latest"]}, register="pushed", environment=security
         ),
@@ -268,9 +268,8 @@ def test_success(watched: Watched, source: str, callback: str) -> None:
     run = watched.play(*plays, ANSIBLE_STDOUT_CALLBACK=f"ansible.builtin.{callback}")
     assert run.code == 0, run.output
     assert len([name for name in watched.secrets if name.startswith("password")]) == 2
-    for place in ("ansible.log", "tree/localhost", "facts/localhost"):
-        assert (watched.place / place).stat().st_size > 100, f"{place} is looked through"
-    assert list((watched.place / "junit").iterdir())
+    for place in ("ansible.log", "tree/localhost", "facts/*localhost", "junit/*.xml"):
+        assert [file for file in watched.place.glob(place) if file.stat().st_size > 100], f"{place} is looked through"
     watched.assert_silent()
 
 
@@ -422,7 +421,7 @@ def test_failures_on_another_host(watched: Watched, source: str) -> None:
 DEFECTS = """
 import hmac, os
 
-if os.environ.get("JCR_TEST_DEFECT") == "hmac":
+if os.environ.get("TEST_DEFECT") == "hmac":
     right = hmac.new
     def new(key, *rest, **more):
         if key.startswith(b"JDCLOUD3"):
@@ -430,13 +429,13 @@ if os.environ.get("JCR_TEST_DEFECT") == "hmac":
         return right(key, *rest, **more)
     hmac.new = new
 
-if os.environ.get("JCR_TEST_DEFECT") == "openpyxl":
+if os.environ.get("TEST_DEFECT") == "openpyxl":
     from openpyxl.cell.cell import Cell
     def put(self, value):
         raise RuntimeError(f"cannot put {value!r}") if len(str(value)) > 40 else ValueError(f"no {value!r}")
     Cell.value = property(lambda self: None, put)
 
-if os.environ.get("JCR_TEST_DEFECT") == "docker":
+if os.environ.get("TEST_DEFECT") == "docker":
     import docker
     def push(self, *words, **options):
         raise RuntimeError(f"cannot push {words} {options}")
@@ -463,9 +462,9 @@ def test_defects(watched: Watched, source: str, library: str) -> None:
     if library == "docker":
         far = task("jcr_image", {**image, "docker_host": watched.engine.docker_host}, ignore_errors=True)
         plays.append(
-            a_play([far], "far", environment={"PYTHONPATH": str(watched.place / "defects"), "JCR_TEST_DEFECT": library})
+            a_play([far], "far", environment={"PYTHONPATH": str(watched.place / "defects"), "TEST_DEFECT": library})
         )
-    run = watched.play(*plays, PYTHONPATH=str(watched.place / "defects"), JCR_TEST_DEFECT=library)
+    run = watched.play(*plays, PYTHONPATH=str(watched.place / "defects"), TEST_DEFECT=library)
     assert len(run.tasks) == len(plays)
     for failed in run.tasks:
         assert failed.status == "failed"
@@ -510,7 +509,7 @@ PLANTED = {
     "junit": (task("ansible.builtin.debug", {"msg": PASSWORD}), "/junit/"),
     "fact cache": (
         task("ansible.builtin.set_fact", {"cacheable": True, "leak": PASSWORD}, no_log=True),
-        "/facts/localhost",
+        "/facts/",
     ),
     "file": (
         task("ansible.builtin.copy", {"content": TOKEN, "dest": "left", "mode": "0600"}, no_log=True),
