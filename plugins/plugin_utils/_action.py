@@ -180,7 +180,7 @@ class DistantHost(ControllerHost):
         options.update(step=step, arguments=arguments, secrets=[secret.reveal() for secret in secrets])
         with account_hidden(action):
             result = action._execute_module(module_name=ON_HOST, module_args=options, task_vars=self._task_vars)
-        action._remove_tmp_path(action._connection._shell.tmpdir)
+            action._remove_tmp_path(action._connection._shell.tmpdir)
         self._take_along(result)
         if result.get("failed") or "answer" not in result:
             raise from_failure(result) if "error" in result else _broken_step(result)

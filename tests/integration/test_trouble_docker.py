@@ -157,7 +157,8 @@ def test_push_that_is_not_there_afterwards(bench: Bench, run: Run) -> None:
     bench.emulator.faults([{"match": match, "times": None, "action": {"body": {"text": json.dumps(nothing)}}}])
     result = bench.image(run)
     cause = "reading back still shows the old state, or another one (to do: create '1.0')"
-    assert_failure(result, "not_applied", f"push image '{bench.source}' to {PLACE}", cause, "Run the task again")
+    about = f"push image '{bench.source}' to {PLACE}"
+    assert_failure(result, "not_applied", about, cause, "Run the task again", changed=True)
 
 
 def test_repository_that_disappears_before_the_push(bench: Bench, run: Run) -> None:

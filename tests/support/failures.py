@@ -24,15 +24,22 @@ ERROR_KEYS = {
 
 
 def assert_failure(
-    result: dict[str, t.Any], kind: str, about: str, cause: str, cure: str, *, answered: bool = False
+    result: dict[str, t.Any],
+    kind: str,
+    about: str,
+    cause: str,
+    cure: str,
+    *,
+    answered: bool = False,
+    changed: bool = False,
 ) -> None:
-    """Check the result of a task that has to fail without having changed anything.
+    """Check the result of a task that has to fail.
 
     C(about) is act and object, C(cause) and C(cure) are parts of those. C(answered) says that the service gave an
-    answer of its own, whose request id has to be told.
+    answer of its own, whose request id has to be told; C(changed) that something had been done before.
     """
     assert result.get("failed") is True, f"it did not fail: {result}"
-    assert result["changed"] is False
+    assert result["changed"] is changed
     msg, error = result["msg"], result["error"]
     assert error.keys() == ERROR_KEYS
     assert error["kind"] == kind, f"kind {error['kind']}: {msg}"

@@ -53,7 +53,8 @@ def test_others_are_told_what_to_run(log, monkeypatch):
 
 def test_other_systems_are_told_what_to_install(log, monkeypatch):
     monkeypatch.setattr(debian.shutil, "which", lambda program, path=None: None)
-    with pytest.raises(StepFailed, match="^install what Debian calls: docker.io docker-registry skopeo shellcheck$"):
+    told = "^install what Debian calls: docker.io docker-registry skopeo podman shellcheck$"
+    with pytest.raises(StepFailed, match=told):
         debian.install_programs(log)
 
 
