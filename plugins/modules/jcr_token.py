@@ -31,7 +31,8 @@ options:
   return_secret:
     description:
       - Whether to return RV(token.password) and RV(token.authorization_token).
-      - The task's result is then kept out of every output, but it can be registered.
+      - The task's result is then kept out of every output, but it can be registered. An asynchronous task cannot do
+        that, since its result is kept in a file.
     type: bool
     default: false
   token:

@@ -172,7 +172,7 @@ class Watched:
         """Nothing leaked, and nothing with a secret was left behind."""
         assert self.found() == []
         self.assert_private()
-        assert [path for path in self.place.rglob("AnsiballZ*")] == []
+        assert list(self.place.rglob("AnsiballZ*")) == []
 
 
 @pytest.fixture

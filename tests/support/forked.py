@@ -6,22 +6,24 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import traceback
 import typing as t
 
-# Loaded before the rights are given up: the new user may not be able to read the checkout.
-import ansible_collections.jdcloud.jcr.plugins.module_utils._engine  # noqa: F401
-
 _NOBODY = 65534
+# What a task imports only when it is needed; the new user may not be able to read the checkout.
+_LATE_IMPORTS = ("ansible_collections.jdcloud.jcr.plugins.module_utils._engine", "openpyxl.styles")
 
 
 def as_nobody(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
     """What C(work) returns when user nobody does it in a process of its own; anybody but root stays who they are.
 
-    The result has to be JSON. All modules that the work needs have to be imported before.
+    The result has to be JSON.
     """
+    for name in _LATE_IMPORTS:
+        importlib.import_module(name)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

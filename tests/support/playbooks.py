@@ -39,7 +39,6 @@ class Task:
         """Whether each item of a loop changed something."""
         return [bool(item.get("changed")) for item in self.result.get("results", [])]
 
-
     @property
     def diffs(self) -> list[dict[str, t.Any]]:
         """What the task and the items of its loop told with C(--diff), as {before, after}, each by object."""

@@ -434,6 +434,30 @@ def test_an_error_inside_a_success_is_an_error(http):
     assert "odd" in error.message
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.registries(),
+        lambda client: client.repositories("team"),
+        lambda client: client.images("team", "app"),
+        lambda client: client.quotas(),
+        lambda client: client.tokens("team"),
+    ],
+)
+@pytest.mark.parametrize("result", [{}, {"totalCount": 0}], ids=["nothing", "total only"])
+def test_a_listing_without_its_list_is_empty(call, result):
+    with conversation(ok(result)) as (client, _server):
+        assert call(client) == []
+
+
+@pytest.mark.parametrize("name", [7, "other"], ids=["wrong type", "of another one"])
+def test_an_answer_that_cannot_be_read_is_told_with_its_request_id(name):
+    broken = ok({"registry": {**REGISTRY, "name": name}}, x_jdcloud_request_id=REQUEST_ID)
+    error = failure(broken, expect=ProtocolError, retries=0)
+    assert (error.request_id, error.http_status, error.attempts) == (REQUEST_ID, 200, 1)
+    assert error.cure
+
+
 def test_a_404_of_another_service_is_not_an_absent_registry():
     error = failure(refused(404, "NOT_FOUND", "no route and no API found with those values"), expect=ConfigurationError)
     assert "endpoint" in error.cure and "region" in error.cure

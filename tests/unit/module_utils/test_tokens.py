@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import json
 import os
@@ -299,6 +300,27 @@ def test_the_sixth_token_within_an_hour_is_refused_with_the_time_of_the_next(bro
     for part in ("issue a token of registry 'myregistry' in cn-north-1", "5 were issued", "2026-01-01T13:34:56Z"):
         assert part in message
     assert "on_rate_limit" in caught.value.cure
+    assert client.calls.count("issue") == sent
+
+
+@pytest.mark.parametrize("policy", ["fail", "wait", "reuse"])
+@pytest.mark.parametrize("minutes", [1, 120], ids=["held", "longer than any held"])
+@pytest.mark.parametrize("used", [4, 5])
+def test_a_refusal_is_foreseen(broker, client, clock, cache, policy, minutes, used):
+    """What acquire() would say, without a call that writes; where it would wait or reuse, nothing."""
+    use_up(broker, clock, hours=2, every=60)
+    if used == 4:
+        clock.advance(3600 - 5 * 60)  # so long ago that the first one does not count any more
+    before, sent = [file.read_bytes() for file in cache_files(cache)], client.calls.count("issue")
+    wish = {"min_remaining": minutes * MINUTE, "on_rate_limit": policy}
+    is_refused = (used, minutes, policy) == (5, 120, "fail")
+    with pytest.raises(TokenBudgetExceeded) if is_refused else contextlib.nullcontext() as foreseen:
+        broker.foresee(REGISTRY, **wish)
+    assert [file.read_bytes() for file in cache_files(cache)] == before
+    if is_refused:
+        with pytest.raises(TokenBudgetExceeded) as refused:
+            broker.acquire(REGISTRY, hours=3, **wish)
+        assert foreseen.value.message == refused.value.message
     assert client.calls.count("issue") == sent
 
 

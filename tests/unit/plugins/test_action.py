@@ -1,0 +1,63 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action plugins' decisions that need no Ansible. The rest is in tests/integration/test_where_it_runs.py."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from ansible_collections.jdcloud.jcr.plugins.plugin_utils import _action
+
+AK, SK, TOKEN = "JDCLOUD_ACCESS_KEY", "JDCLOUD_SECRET_KEY", "JDCLOUD_SECURITY_TOKEN"
+BOTH = {AK: "ak", SK: "sk"}
+OTHERS = {"JDCLOUD_REGION": "cn-east-2", "HTTPS_PROXY": "http://proxy"}
+
+SECRETS = [
+    # options, environment:, options of the module, environment: of the module
+    ({}, {}, {}, {}),
+    ({}, OTHERS, {}, OTHERS),
+    ({"name": "x"}, {**BOTH, **OTHERS}, {"name": "x", "access_key": "ak", "secret_key": "sk"}, OTHERS),
+    ({}, {AK: "ak"}, {}, {AK: "ak"}),
+    ({}, {SK: "sk"}, {}, {SK: "sk"}),
+    ({}, {AK: "ak", SK: ""}, {}, {AK: "ak", SK: ""}),
+    ({"profile": "shop"}, BOTH, {"profile": "shop"}, {}),
+    ({"profile": None}, BOTH, {"profile": None, "access_key": "ak", "secret_key": "sk"}, {}),
+    ({"access_key": "a", "secret_key": "s"}, BOTH, {"access_key": "a", "secret_key": "s"}, {}),
+    ({"access_key": "a"}, BOTH, {"access_key": "a"}, {}),
+    ({}, {TOKEN: "mfa"}, {"security_token": "mfa"}, {}),
+    ({"security_token": "own"}, {TOKEN: "mfa"}, {"security_token": "own"}, {}),
+]
+
+
+@pytest.mark.parametrize(("args", "variables", "options", "rest"), SECRETS)
+def test_secrets_travel_as_options(args, variables, options, rest):
+    assert _action._secrets_as_options(args, variables) == (options, rest)
+
+
+def test_environment_is_given_back(monkeypatch):
+    monkeypatch.setenv("JCR_TEST_A", "before")
+    monkeypatch.setenv("JCR_TEST_B", "before")
+    monkeypatch.delenv("JCR_TEST_C", raising=False)
+    with (
+        pytest.raises(ZeroDivisionError),
+        _action.environment({"JCR_TEST_A": "x", "JCR_TEST_B": None, "JCR_TEST_C": "x"}),
+    ):
+        assert (os.environ["JCR_TEST_A"], "JCR_TEST_B" in os.environ, os.environ["JCR_TEST_C"]) == ("x", False, "x")
+        raise ZeroDivisionError
+    assert os.environ["JCR_TEST_A"] == os.environ["JCR_TEST_B"] == "before"
+    assert "JCR_TEST_C" not in os.environ
+
+
+def test_which_python_is_this_one(tmp_path):
+    """The same program elsewhere may be another virtual environment; another name in the same one is the same."""
+    folder = os.path.dirname(sys.executable)
+    (tmp_path / "python3").symlink_to(os.path.realpath(sys.executable))
+    assert _action._is_this_python(sys.executable)
+    assert _action._is_this_python(os.path.join(folder, "python")) or not os.path.exists(os.path.join(folder, "python"))
+    assert not _action._is_this_python(str(tmp_path / "python3"))
+    assert not _action._is_this_python(os.path.join(folder, "ansible-playbook"))
