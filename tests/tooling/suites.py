@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tests.support.figures import MARK
 from tests.tooling.counts import read_counts
 from tests.tooling.process import CHECKOUT, VENV, Log, StepFailed
 
@@ -33,8 +34,13 @@ def truth(log: Log, temporary: Path) -> None:
 
 
 def reliability(log: Log, temporary: Path) -> None:
-    """Parallel, killed and long runs."""
-    run_pytest(log, temporary, "tests/reliability")
+    """Parallel, killed and long runs. Their figures are shown."""
+    try:
+        run_pytest(log, temporary, "tests/reliability")
+    finally:
+        for line in log.text().splitlines():
+            if line.startswith(MARK):
+                print(line.removeprefix(MARK), flush=True)
 
 
 def molecule(log: Log, temporary: Path) -> None:

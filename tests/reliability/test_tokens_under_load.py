@@ -1,0 +1,257 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many processes at one token cache and one docker configuration, some of them killed in the middle of their work.
+
+A process is killed at a chosen call of a function, not after some time, so that a slow machine sees the same kills.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
+from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
+from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import Account as ServiceAccount
+from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import Credential
+from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerlogin import DockerConfig
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import TokenBudgetExceeded
+from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
+from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport
+from tests.support import figures
+from tests.support.emulator import RunningEmulator
+from tests.support.tasks import Account, run_here
+
+ISSUE = "getAuthorizationToken"
+HALF_AN_HOUR = datetime.timedelta(minutes=30)
+PROCESSES = 50
+SINGLE_KILLS = 60  # each on a registry of its own
+CHAINS, KILLS_IN_A_CHAIN = 5, 8  # one after the other on the same registry
+SEED = 20260101
+LAST_CALLS = 80  # among these the new token is saved: every other process is killed there
+PATIENCE = 600.0  # seconds for a lock: a slow machine is no failure
+
+fork = multiprocessing.get_context("fork")
+
+
+# --- processes -------------------------------------------------------------------------------------------------------
+
+
+def in_processes(work: t.Sequence[t.Callable[[], t.Any]]) -> list[t.Any]:
+    """What each piece of work gives, all done at the same time, each in a process of its own."""
+    start = fork.Barrier(len(work))
+
+    def child(todo: t.Callable[[], t.Any], sender: t.Any) -> None:
+        start.wait()
+        sender.send(todo())
+
+    children = []
+    for todo in work:
+        receiver, sender = fork.Pipe(duplex=False)
+        process = fork.Process(target=child, args=(todo, sender))
+        process.start()
+        sender.close()  # so that a process that dies without an answer ends the waiting
+        children.append((process, receiver))
+    try:
+        return [receiver.recv() for _process, receiver in children]
+    finally:
+        for process, _receiver in children:
+            process.join()
+
+
+def killed(work: t.Callable[[], t.Any], at_call: int) -> bool:
+    """Do the work in a process that is killed when it calls a function for this time; whether it came to that."""
+
+    def child() -> None:
+        _on_each_call(lambda number: number == at_call and os.kill(os.getpid(), signal.SIGKILL))
+        work()
+        sys.setprofile(None)
+
+    process = fork.Process(target=child)
+    process.start()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+    return process.exitcode != 0
+
+
+def calls_in(work: t.Callable[[], t.Any]) -> int:
+    """How many functions, of Python's own as well, the work calls in a process of its own."""
+
+    def count() -> int:
+        last = [0]
+        _on_each_call(lambda number: last.__setitem__(0, number))
+        work()
+        sys.setprofile(None)
+        return last[0]
+
+    return in_processes([count])[0]
+
+
+def _on_each_call(act: t.Callable[[int], t.Any]) -> None:
+    number = 0
+
+    def profile(_frame: t.Any, event: str, _argument: t.Any) -> None:
+        nonlocal number
+        if event in ("call", "c_call"):
+            number += 1
+            act(number)
+
+    sys.setprofile(profile)
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Tokens:
+    """Registries of the emulator, and brokers for them that share one cache."""
+
+    emulator: RunningEmulator
+    cache: Path
+
+    def client(self) -> Client:
+        clock = Clock()
+        credential = Credential(self.emulator.access_key, Secret(self.emulator.secret_key), None, "the test")
+        account = ServiceAccount(credential, self.emulator.region, self.emulator.endpoint)
+        transport = Transport(account.endpoint, verify=True, timeout=PATIENCE, clock=clock)
+        return Client(account, transport=transport, clock=clock, deadline=Deadline(clock, None))
+
+    def broker(self) -> TokenBroker:
+        return TokenBroker(self.client(), str(self.cache), clock=Clock(), lock_wait=PATIENCE)
+
+    def ask(self, registry: str) -> str:
+        """Get a token, as any task does; its source."""
+        return self.broker().acquire(registry, hours=12, min_remaining=HALF_AN_HOUR).source
+
+    def issued(self, registry: str) -> int:
+        state = self.emulator.state()
+        return next(len(one["tokens"]) for one in state["registries"] if one["name"] == registry)
+
+    def counted(self, registry: str) -> int:
+        """Issues in our own ledger."""
+        return self.broker().ledger(registry)["issued_last_hour"]
+
+    def assert_intact(self) -> None:
+        """No cache file is broken, and none had to be set aside."""
+        for path in self.cache.glob("*.json"):
+            assert json.loads(path.read_text()).keys() == {"format", "key", "tokens", "issues"}
+        assert not list(self.cache.glob("*.corrupt*"))
+
+
+@pytest.fixture
+def tokens(emulator, tmp_path) -> Tokens:
+    # It is the collection that has to hold the limit of 5 tokens an hour.
+    emulator.settings({"tokens_per_hour": 1000, "registry_quota": 1000, "hostnames": "real"})
+    return Tokens(emulator, tmp_path / "cache")
+
+
+def test_fifty_processes_issue_one_token(emulator, tmp_path) -> None:
+    account = Account(emulator, tmp_path)
+    assert not run_here(account, "jcr_registry", {"name": "myregistry"}).get("failed")
+    results = in_processes([lambda: run_here(account, "jcr_token", {"registry": "myregistry"})] * PROCESSES)
+    assert [result.get("msg") for result in results] == [None] * PROCESSES
+    assert sum(result["changed"] for result in results) == 1
+    assert len({result["token"]["expires_at"] for result in results}) == 1
+    asked = sum(entry["operation"] == ISSUE for entry in emulator.requests())
+    figures.tell(f"{PROCESSES} processes asking for one registry's token: {asked} issue")
+    assert asked == 1
+
+
+def test_killed_at_random_points(tokens: Tokens) -> None:
+    """At most one issue more than needed for a kill, none that the ledger does not know, no broken file."""
+    chance = random.Random(SEED)
+    client = tokens.client()
+    client.create_registry("measured")
+    most = calls_in(lambda: tokens.ask("measured"))
+    kills = saved = doubled = 0
+    for number in range(SINGLE_KILLS):
+        registry = f"registry-{number}"
+        client.create_registry(registry)
+        kills += killed(lambda registry=registry: tokens.ask(registry), chance.randrange(1, most))
+        issued = tokens.issued(registry)
+        assert issued <= tokens.counted(registry) <= 1
+        tokens.assert_intact()
+        was_kept = tokens.broker().peek(registry, HALF_AN_HOUR) is not None
+        assert tokens.ask(registry) == ("cache" if was_kept else "api")
+        assert tokens.issued(registry) == issued + (not was_kept)
+        assert tokens.issued(registry) <= tokens.counted(registry) <= 2
+        saved, doubled = saved + was_kept, doubled + (tokens.issued(registry) == 2)
+    figures.tell(
+        f"{kills} processes killed at one of {most} points while they got a token: 0 tokens uncounted, "
+        f"0 files broken; {saved} had saved it, {doubled} had it issued but not saved"
+    )
+    assert kills >= 3 * SINGLE_KILLS // 4  # the number of calls differs a little from process to process
+    assert saved > 0
+    assert doubled > 0
+
+
+def test_killed_again_and_again(tokens: Tokens) -> None:
+    """Five tokens an hour are issued at most, however often the processes that ask for them are killed."""
+    chance = random.Random(SEED)
+    client = tokens.client()
+    client.create_registry("measured")
+    most = calls_in(lambda: tokens.ask("measured"))
+    kills, issues = 0, []
+    for number in range(CHAINS):
+        registry = f"registry-{number}"
+        client.create_registry(registry)
+        for _kill in range(KILLS_IN_A_CHAIN):
+            kills += killed(lambda registry=registry: _ask_if_there_are(tokens, registry), chance.randrange(most))
+            client.release_all_tokens(registry)  # so that the next process needs a new one
+            assert tokens.issued(registry) <= tokens.counted(registry) <= 5
+        tokens.assert_intact()
+        issues.append(tokens.issued(registry))
+    figures.tell(f"{kills} more kills, {KILLS_IN_A_CHAIN} in a row on each registry: {issues} tokens issued in an hour")
+    assert kills > CHAINS * KILLS_IN_A_CHAIN // 2
+
+
+def _ask_if_there_are(tokens: Tokens, registry: str) -> None:
+    try:
+        tokens.ask(registry)
+    except TokenBudgetExceeded:
+        return
+
+
+# --- logins ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("writers", "logins"), [(8, 100), (50, 20)])
+def test_parallel_login_writers(tmp_path, writers: int, logins: int) -> None:
+    path = tmp_path / "docker" / "config.json"
+    path.parent.mkdir(mode=0o700)
+    path.write_text(json.dumps({"auths": {"example.com": {"auth": "bWU6bWluZQ=="}}, "detachKeys": "ctrl-e,e"}))
+
+    def write(writer: int) -> int:
+        config = DockerConfig(str(path), clock=Clock(), lock_wait=PATIENCE)
+        return sum(
+            config.write({f"r{writer}-{number}.example": ("jdcloud", Secret(f"password {writer} {number}"))})
+            for number in range(logins)
+        )
+
+    written = in_processes([lambda writer=writer: write(writer) for writer in range(writers)])
+    assert written == [logins] * writers
+    content = json.loads(path.read_text())
+    expected = {
+        f"r{writer}-{number}.example": f"jdcloud:password {writer} {number}"
+        for writer in range(writers)
+        for number in range(logins)
+    }
+    found = {host: base64.b64decode(entry["auth"]).decode() for host, entry in content.pop("auths").items()}
+    assert found.pop("example.com") == "me:mine"
+    assert found == expected
+    assert content == {"detachKeys": "ctrl-e,e"}
+    figures.tell(f"{writers} processes writing {logins} logins each into one file: {len(found)} there, 0 lost")
