@@ -7,7 +7,7 @@
 This plugin util is private to the collection.
 
 A task runs inside the controller's worker where that gives the same result as a module would (a module's process costs
-about ten times as much as the whole in-process task: docs/architecture.md). Otherwise the module of the same name is
+many times as much as the whole in-process task: docs/architecture.md). Otherwise the module of the same name is
 started as usual; with -vvv the log says which way was taken and why.
 """
 
@@ -98,7 +98,7 @@ class InProcessAction(ActionBase):
     def _run_module(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         wrap_async = bool(self._task.async_val and not self._connection.has_native_async)
         options, variables = _secrets_as_options(self._task.args, environment_of(self))
-        with task_environment(self, variables):
+        with task_environment(self, variables), _silent_connection(self):
             result = self._execute_module(module_args=options, task_vars=task_vars, wrap_async=wrap_async)
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)
@@ -126,6 +126,18 @@ class InProcessAction(ActionBase):
         """The options as a module would show them at -vvv."""
         silent = {name for name, option in self.spec.options.items() if option.get("no_log") and params.get(name)}
         return {name: "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" if name in silent else params[name] for name in params}
+
+
+@contextlib.contextmanager
+def _silent_connection(action: ActionBase) -> t.Iterator[None]:
+    """Keep a module's answer that has a secret out of -vvv: the ssh connection prints what comes back, as it came."""
+    context = action._connection._play_context
+    before = context.no_log
+    context.no_log = before or boolean(action._task.args.get("return_secret", False), strict=False)
+    try:
+        yield
+    finally:
+        context.no_log = before
 
 
 class OnHostAction(InProcessAction):

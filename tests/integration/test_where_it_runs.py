@@ -475,6 +475,29 @@ def test_login_on_other_hosts(books: Playbooks, emulator: RunningEmulator, regis
     assert [entry["operation"] for entry in emulator.requests(before) if entry["write"] or entry["token_issued"]] == []
 
 
+def test_secret_that_comes_back_from_another_host(books: Playbooks, emulator: RunningEmulator, registry: str) -> None:
+    """The connection would print the module's answer, secret included, as ssh does at -vvv."""
+    account = {name: books.environment.pop(name) for name in ACCOUNT}
+    tasks = """
+    - name: token
+      jdcloud.jcr.jcr_token:
+        registry: myregistry
+        return_secret: true
+      register: jcr
+    - name: compare
+      ansible.builtin.assert:
+        that: jcr.token.password | length == 16
+      no_log: true
+    - name: without a secret
+      jdcloud.jcr.jcr_token:
+        registry: myregistry
+    """
+    run = books.play(play(tasks, hosts="far", environment=account), "-vvvv", inventory=hosts(books, "web1"))
+    done(run)
+    assert "answered (0," in run.output
+    assert Scanner(secrets_of(emulator)).scan(run.output, "output") == []
+
+
 def test_login_as_another_user(books: Playbooks, emulator: RunningEmulator, registry: str) -> None:
     """On this very machine, but as somebody else: the access key is not in that process's environment."""
     content = play(LOGIN, become=True, become_method="ansible.builtin.su")

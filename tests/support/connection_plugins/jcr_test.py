@@ -15,6 +15,7 @@ import time
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection import local
+from ansible.utils.display import Display
 
 DOCUMENTATION = """
 name: jcr_test
@@ -45,6 +46,9 @@ options:
 """
 
 
+display = Display()
+
+
 class Connection(local.Connection):
     """The local connection under another name, which is what the action plugins go by."""
 
@@ -53,7 +57,10 @@ class Connection(local.Connection):
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         self._record(cmd.encode() + b"\n" + (in_data or b""))
         variables = f"HOME={shlex.quote(self.get_option('home'))} PATH={shlex.quote(self.get_option('path'))}"
-        return super().exec_command(f"env -i {variables} {cmd}", in_data, sudoable)
+        answer = super().exec_command(f"env -i {variables} {cmd}", in_data, sudoable)
+        if not self._play_context.no_log:
+            display.vvv(f"answered {answer}")  # as the ssh connection prints whatever comes back
+        return answer
 
     def put_file(self, in_path: str, out_path: str) -> None:
         with open(in_path, "rb") as file:
