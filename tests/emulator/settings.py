@@ -87,7 +87,11 @@ SWITCHES = (
         "NAME-REGION.jcr.service.jdcloud.com, told apart by the Host header on the main port",
         choices=("loopback", "real"),
     ),
-    Switch("regions", ["cn-north-1", "cn-east-2", "cn-south-1", "cn-east-1"], "regions that exist"),
+    Switch(
+        "regions",
+        ["cn-north-1", "cn-east-2", "cn-south-1", "cn-east-1"],
+        "regions that exist (assumption: cn-east-1, which only names of hosts tell of)",
+    ),
     Switch(
         "unknown_region",
         "refuse",
