@@ -290,6 +290,27 @@ class FileError(JcrError):
     cure = "Check the path, its owner and its mode."
 
 
+class ArchiveInvalid(FileError):
+    """A file or a directory is not an archive of images, is damaged, or is of a form that is not read here."""
+
+    kind = "archive_invalid"
+    cure = "Write it again with docker save, or with skopeo copy as oci: or oci-archive:."
+
+
+class ImageInvalid(RuleError):
+    """The documents of an image break the image specification or a limit, or are of a kind that is not taken."""
+
+    kind = "image_invalid"
+    cure = "Build or save the image again."
+
+
+class ContentMismatch(JcrError):
+    """Bytes of an image are not those that their digest or size says."""
+
+    kind = "content_mismatch"
+    cure = "The data is damaged: get or save the image again."
+
+
 class EngineError(JcrError):
     """The Docker Engine is not running, not reachable, or failed on its own account."""
 

@@ -17,9 +17,13 @@ import json
 import re
 import typing as t
 
-_DOCKER_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
-_OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
+    DOCKER_SCHEMA_1,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    platform_name,
+)
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -44,10 +48,10 @@ class Manifest:
         if named:
             return named
         if self._get("schemaVersion", int) == 1:
-            return _DOCKER_SCHEMA_1
+            return DOCKER_SCHEMA_1
         if self._get("manifests", list) is not None:
-            return _OCI_INDEX
-        return _OCI_MANIFEST if self.config_digest else None
+            return OCI_INDEX
+        return OCI_MANIFEST if self.config_digest else None
 
     @property
     def config_digest(self) -> str | None:
@@ -76,13 +80,7 @@ class Manifest:
 
 
 def _platform(child: t.Any) -> str | None:
-    platform = child.get("platform") if isinstance(child, dict) else None
-    if not isinstance(platform, dict):
-        return None
-    parts = [platform.get(key) for key in ("os", "architecture", "variant")]
-    if not all(isinstance(part, str) and part for part in parts[:2]):
-        return None
-    return "/".join(part for part in parts if isinstance(part, str) and part)
+    return platform_name(child.get("platform")) if isinstance(child, dict) else None
 
 
 def _is_descriptor(value: t.Any) -> bool:
