@@ -312,7 +312,7 @@ class _Walk:
             found = [entry for name, entry in named if name and name.startswith(f"{wanted}/")]
             if len({entry.platform_name for entry in found}) > 1:
                 raise RuleError(
-                    f"{wanted} has several variants here: {_listed(self._platform(entry) for entry in found)}",
+                    f"platform {wanted} has several variants here: {_listed(self._platform(entry) for entry in found)}",
                     cure="Name the variant in platforms.",
                 )
         if not found:
