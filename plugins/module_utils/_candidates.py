@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, ImageNotFound
 
 _SHOWN = 10  # of the images in a message
+_LONGEST = 300  # of a shown name
 _HUBS = ("docker.io/library/", "index.docker.io/library/", "docker.io/", "index.docker.io/", "library/")
 
 
@@ -65,4 +66,8 @@ def _familiar(name: str) -> str:
 def _listed(candidates: t.Sequence[Candidate]) -> str:
     names = list(dict.fromkeys(name for one in candidates for name in one.names or (one.digest,)))
     more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
-    return ", ".join(names[:_SHOWN] + more) or "none"
+    return ", ".join([*map(_shown, names[:_SHOWN]), *more]) or "none"
+
+
+def _shown(name: str) -> str:
+    return name if name.isprintable() and len(name) <= _LONGEST else f"{name!r:.{_LONGEST}}"

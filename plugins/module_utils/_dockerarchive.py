@@ -128,7 +128,7 @@ class DockerArchive:
         digest = Descriptor.of(_CONFIG, content).digest
         named = _HEX_NAME.fullmatch(config)
         if named and f"sha256:{named[1]}" != digest:
-            raise ContentMismatch(f"config {config} is not what its name says", act="read", obj=self._what)
+            raise ContentMismatch(f"config {config!r} is not what its name says", act="read", obj=self._what)
         return Candidate(tuple(tags), digest, (config, content, layers))
 
     def _read_diff_ids(self) -> list[str]:
@@ -170,7 +170,7 @@ class DockerArchive:
                 start = reader.read(len(_ZSTD))
                 reader.seek(0)
                 if start == _ZSTD:
-                    raise self._bad(f"layer {name} is compressed by zstd", "Save the image with plain layers.")
+                    raise self._bad(f"layer {name!r} is compressed by zstd", "Save the image with plain layers.")
                 if start.startswith(_GZIP):
                     return self._as_it_is(reader, name, diff_id)
                 return self._compressed(reader, name, diff_id)
@@ -178,7 +178,7 @@ class DockerArchive:
             raise FileError(
                 error.strerror or str(error),
                 act="compress",
-                obj=f"layer {name} of {self._what}",
+                obj=f"layer {name!r} of {self._what}",
                 cure="Compressed layers take room in the directory for temporary files, as long as the task runs.",
             ) from None
 
@@ -206,14 +206,14 @@ class DockerArchive:
                 for piece in _pieces(unpacked):
                     plain.update(piece)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise self._bad(f"layer {name} cannot be unpacked: {error}") from None
+            raise self._bad(f"layer {name!r} cannot be unpacked: {error}") from None
         self._check_diff_id(plain, name, diff_id)
         return _Layer(Descriptor(_LAYER, f"sha256:{packed.hexdigest()}", reader.size), None, name)
 
     def _check_diff_id(self, plain: t.Any, name: str, diff_id: str) -> None:
         if f"sha256:{plain.hexdigest()}" != diff_id:
             raise ContentMismatch(
-                f"layer {name} is not what the config says: {diff_id} was expected", act="read", obj=self._what
+                f"layer {name!r} is not what the config says: {diff_id} was expected", act="read", obj=self._what
             )
 
     def _bad(self, problem: str, cure: str | None = None) -> ArchiveInvalid:

@@ -299,7 +299,10 @@ class _Walk:
         document = self._document(root)
         if kept == document["manifests"]:
             return root
-        content = json.dumps({**document, "manifests": kept}, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+        try:
+            content = json.dumps({**document, "manifests": kept}, separators=(",", ":")).encode("ascii")
+        except RecursionError:
+            raise _bad("its index is nested too deep") from None
         reduced = Descriptor.of(root.media_type, content)
         self._read[reduced.digest] = content
         return reduced

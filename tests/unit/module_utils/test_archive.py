@@ -19,6 +19,8 @@ import textwrap
 import threading
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _archive, _tarball
 from ansible_collections.jdcloud.jcr.plugins.module_utils._archive import open_archive
@@ -426,7 +428,11 @@ PLANTED = {
     ),
     "config with bad digests": (with_config(rootfs={"diff_ids": ["sha256:x"]}), ImageInvalid, "does not tell"),
     "layer is missing": (changed({**GOOD, GOOD_LAYER: None}), ArchiveInvalid, f"there is no '{GOOD_LAYER}'"),
-    "layer tampered with": (with_layer(ONE[:-1] + b"x"), ContentMismatch, f"layer {GOOD_LAYER} is not what the config"),
+    "layer tampered with": (
+        with_layer(ONE[:-1] + b"x"),
+        ContentMismatch,
+        f"layer {GOOD_LAYER!r} is not what the config",
+    ),
     "layer is zstd": (with_layer(b"\x28\xb5\x2f\xfd" + ONE), ArchiveInvalid, "is compressed by zstd"),
     "layer is cut gzip": (with_layer(gzip.compress(ONE)[:-9]), ArchiveInvalid, "cannot be unpacked"),
     "layer links outside": (with_layer(link(GOOD_LAYER, "../../../etc/passwd")), ArchiveInvalid, "leads nowhere"),
@@ -483,6 +489,36 @@ def test_a_planted_archive_is_refused(tmp_path, name):
 def test_the_archives_that_faults_are_planted_into_are_good(tmp_path):
     for number, files in enumerate((GOOD, LAYOUT)):
         assert contents(write_tar(tmp_path / str(number), files))[1]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    good=st.sampled_from([plain_tar(*GOOD.items())[:20480], plain_tar(*LAYOUT.items())[:20480]]),
+    changes=st.lists(st.tuples(st.integers(0, 20479), st.binary(min_size=1, max_size=4)), min_size=1, max_size=5),
+)
+def test_whatever_is_changed_the_image_is_right_or_refused(tmp_path_factory, good, changes):
+    data = bytearray(good)
+    for place, other in changes:
+        data[place : place + len(other)] = other
+    path = tmp_path_factory.getbasetemp() / "changed.tar"
+    path.write_bytes(data)
+    try:
+        contents(path)  # compares every digest
+    except JcrError as error:
+        assert json.dumps(error.failure()).encode("ascii")
+        assert error.message.encode("utf-8"), "it can be printed"
+
+
+def test_names_that_cannot_be_printed(tmp_path):
+    bad = "\ud800\n\x1b[31m"
+    path = write_tar(tmp_path / "x", docker_files(ONE, tags=[f"a{bad}"]))
+    with pytest.raises(ImageNotFound) as caught:
+        open_archive(str(path), f"b{bad}")
+    assert caught.value.message.isprintable()
+    path = write_tar(tmp_path / "y", docker_files(ONE, Layers=[f"layer{bad}"]))
+    with pytest.raises(ArchiveInvalid) as caught:
+        contents(path)
+    assert caught.value.message.isprintable()
 
 
 def test_missing_and_wrong_blobs_are_told_by_their_digest(tmp_path):

@@ -103,6 +103,12 @@ def test_several_platforms_are_a_reduced_index_with_their_attestations(store):
     assert walked(store, index, AMD, "linux/arm64", AMD).root == image.root, "order and repetition make no difference"
 
 
+def test_a_reduced_index_keeps_texts_of_any_kind(store):
+    one, two, three = store.image("one", AMD), store.image("two", ARM), store.image("three", ARMV7)
+    image = walked(store, store.index(one, two, three, annotations={"note": "\ud800 and \u4e2d"}), AMD, ARM)
+    assert json.loads(image.manifests[-1].content)["annotations"] == {"note": "\ud800 and \u4e2d"}
+
+
 def test_all_platforms_chosen_is_the_index_itself(store):
     one, two = store.image("one", AMD), store.image("two", ARM)
     index = store.index(one, two, store.attestation(two))
