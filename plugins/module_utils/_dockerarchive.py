@@ -78,7 +78,7 @@ class DockerArchive:
     def __init__(self, files: Files, what: str, name: str | None = None, tmp: str | None = None) -> None:
         self._files, self._what, self._tmp = files, what, tmp
         chosen = choose([self._candidate(entry) for entry in self._listing()], name, what)
-        self._config_name, self._config, self._layer_names = chosen.value
+        self._config, self._layer_names = chosen.value
         self.config_digest: str = chosen.digest
         self._diff_ids = self._read_diff_ids()
         self._opened: list[t.BinaryIO] = []
@@ -129,7 +129,7 @@ class DockerArchive:
         named = _HEX_NAME.fullmatch(config)
         if named and f"sha256:{named[1]}" != digest:
             raise ContentMismatch(f"config {config!r} is not what its name says", act="read", obj=self._what)
-        return Candidate(tuple(tags), digest, (config, content, layers))
+        return Candidate(tuple(tags), digest, (content, layers))
 
     def _read_diff_ids(self) -> list[str]:
         rootfs = parse_document(self._config, f"config {self.config_digest}").get("rootfs")

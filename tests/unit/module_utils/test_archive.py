@@ -478,7 +478,7 @@ def test_a_planted_archive_is_refused(tmp_path, name):
     before = set(os.listdir("/proc/self/fd"))
     with pytest.raises(JcrError) as caught:
         contents(path)
-    assert type(caught.value) is kind, caught.value.message
+    assert caught.value.kind == kind.kind, caught.value.message
     assert told in caught.value.message
     assert f"'{path}'" in caught.value.message or kind is ImageInvalid
     assert caught.value.cure
@@ -554,9 +554,8 @@ def test_no_link_in_a_folder_is_followed(tmp_path, linked):
     folder = write_folder(tmp_path / "layout", LAYOUT)
     (folder / linked).rename(tmp_path / "elsewhere")
     (folder / linked).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(JcrError) as caught:
+    with pytest.raises(ArchiveInvalid) as caught:
         contents(folder)
-    assert type(caught.value) is ArchiveInvalid
     assert "cp -rL" in caught.value.message
 
 
