@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import itertools
+import operator
 import random as random_module
 import typing as t
 
@@ -31,6 +32,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Tran
 DEFAULT_RETRIES = 5  # attempts after the first; with the usual pauses of _retry about 15 seconds in all
 PAGE_SIZE = 100  # the largest that the API documents
 LISTING_PASSES = 3  # how often a listing that changes while it is read is begun again
+
+Unsteady = t.Callable[[str], None]  # told of a listing that never came to rest
 
 
 class Client:
@@ -126,15 +129,20 @@ class Client:
 
     # --- repositories ------------------------------------------------------------------------------------------------
 
-    def repositories(self, registry: str | None = None) -> list[_models.Model]:
-        """All repositories of a registry, or of all registries of the region."""
-        return self._repositories(registry, None)
+    def repositories(
+        self, registry: str | None = None, *, name: str | None = None, unsteady: Unsteady | None = None
+    ) -> list[_models.Model]:
+        """All repositories of a registry, or of all registries of the region; with C(name) those of exactly this name.
+
+        A listing that never comes to rest is an error; or C(unsteady) is told of it and what was found is returned.
+        """
+        found = self._repositories(registry, name, unsteady)
+        return [repository for repository in found if name in (None, repository["name"])]
 
     def repository(self, registry: str, name: str) -> _models.Model | None:
         """The repository of exactly this name, or None, also if there is no such registry."""
         with contextlib.suppress(NotFound):
-            found = self._repositories(registry, name, lambda repository: repository["name"] == name)
-            return next((repository for repository in found if repository["name"] == name), None)
+            return next(iter(self.repositories(registry, name=name)), None)
         return None
 
     def create_repository(self, registry: str, name: str, description: str | None = None) -> _models.Model:
@@ -164,15 +172,16 @@ class Client:
     def images(
         self,
         registry: str,
-        repository: str,
+        repository: str | None,
         *,
         digest: str | None = None,
         tag: str | None = None,
         tag_status: str | None = None,
+        unsteady: Unsteady | None = None,
     ) -> list[_models.Model]:
-        """The images of a repository that match all that is given; none if there is no such repository.
+        """The images of a repository, or of all repositories of a registry, that match all that is given.
 
-        C(tag_status): C(tagged) or C(untagged).
+        None if there is no such repository. C(tag_status): C(tagged) or C(untagged). C(unsteady) as in repositories().
         """
         filters = _models.image_filters(registry, repository, digest=digest, tag=tag, tag_status=tag_status)
         tagged = None if tag_status is None else tag_status.lower() == "tagged"
@@ -183,18 +192,21 @@ class Client:
 
         def page(number: int) -> tuple[list[_models.Model], int | None]:
             query = [*filters, *_models.page_query(number, PAGE_SIZE)]
-            return self._page(_operations.DESCRIBE_IMAGES, read, query=query, registry=registry, repository=repository)
+            place = repository or "*"  # in messages only
+            return self._page(_operations.DESCRIBE_IMAGES, read, query=query, registry=registry, repository=place)
 
         def matches(image: _models.Model) -> bool:
             return (
-                (image["registry"], image["repository"]) == (registry, repository)
+                image["registry"] == registry
+                and repository in (None, image["repository"])
                 and digest in (None, image["digest"])
                 and (tag is None or tag in image["tags"])
                 and tagged in (None, bool(image["tags"]))
             )
 
         with contextlib.suppress(NotFound):
-            found = _listing(page, lambda image: (image["registry"], image["repository"], image["digest"]))
+            key = operator.itemgetter("registry", "repository", "digest")
+            found = _listing(page, key, unsteady=unsteady)
             return [image for image in found if matches(image)]
         return []
 
@@ -272,10 +284,8 @@ class Client:
         self._caller.redactor.add(secret)
         return secret
 
-    def _repositories(
-        self, registry: str | None, name: str | None, wanted: t.Callable[[_models.Model], bool] | None = None
-    ) -> list[_models.Model]:
-        """C(name) goes into the service's fuzzy filter; the reading ends early at the first repository wanted."""
+    def _repositories(self, registry: str | None, name: str | None, unsteady: Unsteady | None) -> list[_models.Model]:
+        """C(name) goes into the service's fuzzy filter; in one registry the reading ends early where it is found."""
 
         def page(number: int) -> tuple[list[_models.Model], int | None]:
             body = _models.repositories_body(registry, name, number, PAGE_SIZE)
@@ -283,7 +293,11 @@ class Client:
                 _operations.DESCRIBE_REPOSITORIES, lambda raw: _models.repository(raw, self.region, registry), body=body
             )
 
-        found = _listing(page, lambda repository: (repository["registry"], repository["name"]), wanted)
+        def is_wanted(repository: _models.Model) -> bool:
+            return repository["name"] == name
+
+        wanted = is_wanted if registry is not None and name is not None else None
+        found = _listing(page, operator.itemgetter("registry", "name"), wanted, unsteady)
         return [repository for repository in found if registry in (None, repository["registry"])]
 
     def _page(
@@ -314,15 +328,17 @@ def _listing(
     page: t.Callable[[int], tuple[list[_models.Model], int | None]],
     key: t.Callable[[_models.Model], t.Any],
     wanted: t.Callable[[_models.Model], bool] | None = None,
+    unsteady: Unsteady | None = None,
 ) -> list[_models.Model]:
     """All objects of all pages, each once; with C(wanted) only as far as the first one that is wanted.
 
     Objects that come and go meanwhile shift the pages. Then the service's total and what was found disagree, and the
-    listing is read again; ProtocolError if it never comes to rest.
+    listing is read again; ProtocolError if it never comes to rest, or C(unsteady) is told of it.
     """
     told = ""
+    found: dict[t.Any, _models.Model] = {}
     for _pass in range(LISTING_PASSES):
-        found: dict[t.Any, _models.Model] = {}
+        found = {}
         for number in itertools.count(1):
             items, total = page(number)
             known = len(found)
@@ -334,8 +350,12 @@ def _listing(
         if total is None or len(found) == total:
             return list(found.values())
         told = f"it told of {total} objects and gave {len(found)}"
+    told = f"the listing changed while it was read, {LISTING_PASSES} times over: at last {told}"
+    if unsteady is not None:
+        unsteady(told)
+        return list(found.values())
     raise ProtocolError(
-        f"the listing changed while it was read, {LISTING_PASSES} times over: at last {told}",
+        told,
         cure="Run the task again when nothing else changes these objects.",
     )
 

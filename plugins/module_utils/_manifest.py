@@ -74,9 +74,27 @@ class Manifest:
         names = [_platform(child) for child in self._get("manifests", list) or []]
         return [name for name in names if name and not name.startswith("unknown/")]
 
+    @property
+    def children(self) -> list[dict[str, t.Any]]:
+        """{digest, media_type, size, platform} of each child of an index, in its order.
+
+        C(platform) is None for attestations, and where an index does not tell it.
+        """
+        return [_child(child) for child in self._get("manifests", list) or [] if _is_descriptor(child)]
+
     def _get(self, key: str, kind: type) -> t.Any:
         value = (self.document or {}).get(key)
         return value if isinstance(value, kind) else None
+
+
+def _child(descriptor: dict[str, t.Any]) -> dict[str, t.Any]:
+    media_type, platform = descriptor.get("mediaType"), _platform(descriptor)
+    return {
+        "digest": descriptor["digest"],
+        "media_type": media_type if isinstance(media_type, str) else None,
+        "size": descriptor["size"],
+        "platform": None if platform is None or platform.startswith("unknown/") else platform,
+    }
 
 
 def _platform(child: t.Any) -> str | None:

@@ -228,7 +228,7 @@ def page_query(page: int, page_size: int) -> list[tuple[str, str]]:
 
 def image_filters(
     registry_name: str,
-    repository_name: str,
+    repository_name: str | None,
     *,
     digest: str | None = None,
     tag: str | None = None,

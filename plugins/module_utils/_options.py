@@ -98,3 +98,32 @@ DOCKER = ArgumentSpec(
     },
     required_together=(("tls_client_cert", "tls_client_key"),),
 )
+
+SELECTION = ArgumentSpec(
+    options={
+        "pattern": {"type": "list", "elements": "str"},
+        "regex": {"type": "list", "elements": "str"},
+        "exclude": {"type": "list", "elements": "str"},
+        "older_than": {"type": "str"},
+        "newer_than": {"type": "str"},
+        "larger_than": {"type": "str"},
+        "smaller_than": {"type": "str"},
+    },
+)
+
+IMAGE_SELECTION = ArgumentSpec(
+    options={
+        "tag_status": {"type": "str", "choices": ["tagged", "untagged"]},
+        "semver": {"type": "str"},
+        "newest": {"type": "int"},
+        "pulled_before": {"type": "str"},
+        "never_pulled": {"type": "bool"},
+    },
+)
+
+ORDER = ArgumentSpec(
+    options={
+        "descending": {"type": "bool", "default": False},
+        "limit": {"type": "int"},
+    },
+)

@@ -23,6 +23,14 @@ MODULE_UTILS = f"{COLLECTION}.plugins.module_utils"
 LAYERS = (
     ("_host",),
     ("_resource_image", "_resource_login", "_resource_registry", "_resource_repository", "_resource_token", "_on_host"),
+    (
+        "_resource_image_info",
+        "_resource_quota_info",
+        "_resource_registry_info",
+        "_resource_repository_info",
+        "_resource_token_info",
+    ),
+    ("_resource_info",),
     ("_session",),
     ("_resource",),
     ("_options",),
@@ -38,8 +46,9 @@ LAYERS = (
     ("_transport", "_files"),
     ("_connection",),
     ("_secrets",),
+    ("_selection",),
     ("_models", "_plan", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
-    ("_manifest", "_times", "_candidates"),
+    ("_manifest", "_times", "_candidates", "_imageconfig", "_pattern", "_quantities", "_semver"),
     ("_imagesource",),
     ("_errors",),
 )

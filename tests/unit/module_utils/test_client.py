@@ -704,6 +704,15 @@ def test_a_listing_that_never_comes_to_rest_is_an_error():
     assert "changed while it was read" in error.message and "3 objects and gave 2" in error.message
 
 
+def test_a_listing_that_never_comes_to_rest_can_be_put_up_with():
+    told = []
+    script = [repositories("a", "b", total=3), repositories("b", total=3)] * 3
+    with conversation(*script) as (client, _server):
+        found = client.repositories("team", unsteady=told.append)
+    assert [repository["name"] for repository in found] == ["a", "b"]
+    assert len(told) == 1 and "3 objects and gave 2" in told[0]
+
+
 def test_a_listing_that_ignores_pages_ends():
     answer = ok(
         {"authorizationTokens": [{"authorizationToken": TOKEN, "expiresAt": "1767312000"}] * 3, "totalCount": 1}

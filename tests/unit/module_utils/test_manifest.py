@@ -120,3 +120,19 @@ def test_no_document_makes_it_stumble(document):
     assert config_digest in (None, CONFIG)
     assert size is None or size >= 0
     assert all(isinstance(platform, str) for platform in platforms)
+    for child in parsed(document).children:
+        assert child["digest"] == CONFIG and child["size"] >= 0
+        assert all(child[key] is None or isinstance(child[key], str) for key in ("media_type", "platform"))
+
+
+def test_the_children_of_an_index():
+    document = index({"os": "linux", "architecture": "arm64", "variant": "v8"}, {"os": "unknown", "architecture": "x"}, 7)
+    document["manifests"][0]["mediaType"] = DOCKER
+    document["manifests"] += ["odd", {"digest": "odd", "size": 1}, {"digest": CONFIG, "size": -1}]
+    nameless = {"digest": LAYER, "media_type": None, "size": 1, "platform": None}
+    assert parsed(document).children == [
+        {**nameless, "media_type": DOCKER, "platform": "linux/arm64/v8"},
+        nameless,
+        nameless,
+    ]
+    assert parsed(image()).children == []

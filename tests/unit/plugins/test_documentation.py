@@ -73,7 +73,7 @@ def test_examples_use_options_that_exist(name):
     _doc, module = documentation(name)
     known = set(module.SPEC.options)
     for example in yaml.safe_load(module.EXAMPLES):
-        assert set(example[f"jdcloud.jcr.{name}"]) <= known
+        assert set(example[f"jdcloud.jcr.{name}"] or ()) <= known
 
 
 @pytest.mark.parametrize("name", MODULES)
