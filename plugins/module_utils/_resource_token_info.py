@@ -9,13 +9,16 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _quantities, _rules
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import NotFound
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import NotFound, ProtocolError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._models import token_password
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, ORDER, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_info import Models, SelectingResource
+from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._selection import Shape
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import moment
 
@@ -73,7 +76,7 @@ class TokensInfo(SelectingResource):
         """All valid tokens of a registry; notes on the way how many more can be issued."""
         listed = self.session.client.tokens(registry)
         for entry in listed:
-            self.host.keep_secret(entry["authorization_token"])
+            self._keep(entry["authorization_token"])
         held = {token.authorization_token for token in self.session.held_tokens(registry)}
         ledger = self.session.broker.ledger(registry)
         self.ledgers.append(
@@ -95,6 +98,12 @@ class TokensInfo(SelectingResource):
             }
             for entry in listed
         ]
+
+    def _keep(self, token: Secret) -> None:
+        """Never show a listed token: also one that others had issued is good for a login."""
+        self.host.keep_secret(token)
+        with contextlib.suppress(ProtocolError):  # of another make
+            self.host.keep_secret(Secret(token_password(token.reveal())))
 
     def _seconds_until(self, expires_at: datetime.datetime | None) -> int | None:
         if expires_at is None:

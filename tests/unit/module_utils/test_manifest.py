@@ -126,7 +126,9 @@ def test_no_document_makes_it_stumble(document):
 
 
 def test_the_children_of_an_index():
-    document = index({"os": "linux", "architecture": "arm64", "variant": "v8"}, {"os": "unknown", "architecture": "x"}, 7)
+    document = index(
+        {"os": "linux", "architecture": "arm64", "variant": "v8"}, {"os": "unknown", "architecture": "x"}, 7
+    )
     document["manifests"][0]["mediaType"] = DOCKER
     document["manifests"] += ["odd", {"digest": "odd", "size": 1}, {"digest": CONFIG, "size": -1}]
     nameless = {"digest": LAYER, "media_type": None, "size": 1, "platform": None}
