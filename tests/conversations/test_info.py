@@ -119,8 +119,9 @@ def test_nothing_is_ever_written(account: Account, run: Run, shop: Shop, name: s
 @pytest.mark.parametrize("name", MODULES)
 def test_both_ways_and_the_check_run_give_the_same(account: Account, shop: Shop, name: str) -> None:
     shop.push("shop/web", "1.0", "latest")
-    shop.emulator.clock(frozen=True)
     results = [ok(way(account, name, MODULES[name], check=check)) for way in WAYS.values() for check in (False, True)]
+    for token in [token for result in results for token in result.get("tokens", ())]:
+        token.pop("expires_in")  # counts down
     assert all(result == results[0] for result in results)
 
 
@@ -490,9 +491,8 @@ def test_the_hour_is_used_up(account: Account, run: Run, shop: Shop) -> None:
     shop.control.release("myshop")
     shop.emulator.settings({"tokens_per_hour": 6})
     for _number in range(5):
-        assert (
-            run_here(account, "jcr_token", {"registry": "myshop", "hours": 1, "min_remaining": 59})["changed"] is True
-        )
+        token = run_here(account, "jcr_token", {"registry": "myshop", "hours": 1, "min_remaining": 59})
+        assert token["changed"] is True
         shop.emulator.clock(advance_seconds=120)
     result = ok(run(account, "jcr_token_info", {"registry": "myshop", "limit": 1}))
     (ledger,) = result["ledgers"]

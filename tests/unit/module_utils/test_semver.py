@@ -40,7 +40,7 @@ ASCENDING = [
 ]
 EQUAL = [("1.2", "1.2.0"), ("v1.2.3", "1.2.3"), ("1.2.3_build.5", "1.2.3"), ("1.02.3", "1.2.3")]
 NO_VERSIONS = [
-    *["latest", "1", "20260101", "v1", "1.2.3.4", "1.x", "1.2.", ".1.2", "1.2-", "1.2.3-a..b", "V1.2", "a1.2"],
+    *("latest", "1", "20260101", "v1", "1.2.3.4", "1.x", "1.2.", ".1.2", "1.2-", "1.2.3-a..b", "V1.2", "a1.2"),
     "",
 ]
 
@@ -98,7 +98,7 @@ def contains(versions: Range, tag: str) -> bool:
     return found is not None and found in versions
 
 
-@pytest.mark.parametrize(("lower", "higher"), itertools.combinations(ASCENDING, 2))
+@pytest.mark.parametrize(("lower", "higher"), list(itertools.combinations(ASCENDING, 2)))
 def test_order(lower, higher):
     assert version(lower) < version(higher)
 
