@@ -144,6 +144,18 @@ def assert_documented(returned: dict[str, t.Any], documented: dict[str, t.Any]) 
             assert_documented(entry, doc["contains"])
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_every_example_works(account: Account, shop: Shop, name: str) -> None:
+    shop.push("shop/web", "1.0")
+    profile = {"access_key": shop.emulator.access_key, "secret_key": shop.emulator.secret_key}
+    lines = ["[production]", *(f"{key} = {value}" for key, value in profile.items())]
+    (account.home / ".jdc").mkdir()
+    (account.home / ".jdc" / "config").write_text("\n".join(lines), encoding="utf-8")
+    module = importlib.import_module(f"ansible_collections.jdcloud.jcr.plugins.modules.{name}")
+    for example in yaml.safe_load(module.EXAMPLES):
+        ok(run_here(account, name, example[f"jdcloud.jcr.{name}"] or {}))
+
+
 BAD = [
     ("jcr_registry_info", {"name": ["My_Shop"]}),
     ("jcr_registry_info", {"older_than": "a month"}),
