@@ -38,6 +38,7 @@ LAYERS = (
     ("_transport", "_files"),
     ("_connection",),
     ("_secrets",),
+    ("_declared", "_bulk"),
     ("_models", "_plan", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
     ("_manifest", "_times", "_candidates"),
     ("_imagesource",),
