@@ -233,7 +233,7 @@ repositories:
   contains:
     <<: *repository
     action:
-      description: V(none), V(create) or V(delete); in check mode what would be done, after a failure what was to be done.
+      description: V(none), V(create) or V(delete); in check mode and after a failure, what was to be done.
       returned: always
       type: str
       sample: create
