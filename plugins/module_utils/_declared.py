@@ -49,9 +49,9 @@ def declared(entries: t.Sequence[Entry], checks: t.Mapping[str, Check]) -> dict[
 
 
 def undeclared(present: t.Iterable[str], kept: t.Container[str], patterns: t.Sequence[str] | None) -> list[str]:
-    """The present names that are not kept and match a glob pattern; without patterns, all that are not kept."""
+    """The present names that are not kept and match a glob pattern, sorted; without patterns, all not kept."""
     matches = re.compile("|".join(map(fnmatch.translate, ["*"] if patterns is None else patterns))).match
-    return [name for name in present if name not in kept and matches(name)]
+    return sorted(name for name in present if name not in kept and matches(name))
 
 
 def check_patterns(patterns: t.Sequence[str] | None) -> None:

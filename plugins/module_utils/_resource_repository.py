@@ -193,7 +193,7 @@ class RepositoryResource(ServiceResource):
         full = [change.key for change in plan.to_do(DELETE) if change.before["size_mb"] and not self.params["force"]]
         if full:
             self.host.warn(
-                f"{_declared.listed(full)} still have images and force is not set: "
+                f"There are images in {_declared.listed(full)}, and force is not set: "
                 "predicted as if an earlier task of the real run deletes them."
             )
 
