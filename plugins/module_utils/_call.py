@@ -50,6 +50,9 @@ class Caller:
     C(retries) attempts may follow the first of each call. C(read_only) refuses every writing call before anything is
     sent. C(trace) tells what was called: {operation, http_status, milliseconds, request_id, attempts} each.
     C(redactor) is told every secret that a message of the service could repeat.
+
+    Threads may call at the same time: what they share is one list that grows, and one correction of the clock, which
+    each answer replaces as a whole by what it tells. C(nonce) and C(random) have to be as safe.
     """
 
     def __init__(

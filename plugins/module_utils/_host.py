@@ -145,11 +145,12 @@ def _defect(error: Exception) -> dict[str, t.Any]:
         f"internal error in {os.path.basename(where.filename)}, line {where.lineno}: {type(error).__name__}: {error}",
         cure="This is a defect of the collection: please report it with this text.",
     )
+    failure.changed = getattr(error, "changed", False)
     return failed(failure)
 
 
 def failed(error: JcrError) -> dict[str, t.Any]:
-    return {"failed": True, "changed": error.changed, **error.failure()}
+    return {"failed": True, "changed": error.changed, **error.result, **error.failure()}
 
 
 def run_step(spec: ArgumentSpec, step: t.Callable[[ModuleHost], t.Any]) -> None:

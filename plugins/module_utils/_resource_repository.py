@@ -2,95 +2,302 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The resource of jcr_repository: one repository of one registry.
+"""The resource of jcr_repository: some repositories of one registry; the form with one name is a list of one.
 
 This module util is private to the collection.
 """
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import PreconditionFailed
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _bulk, _declared, _reference, _rules
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    AlreadyExists,
+    ConfigurationError,
+    JcrError,
+    NotFound,
+    PreconditionFailed,
+    RuleError,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, DRIFT, NAMES, STATE, ArgumentSpec
-from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import CREATE, DELETE, Plan, State
+from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import CREATE, DELETE, NONE, Change, Plan, State
+from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Failed
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource, accept_checked_name
 
 SPEC = ArgumentSpec(
     options={
         "registry": {"type": "str", "required": True},
-        "name": {"type": "str", "required": True},
+        "name": {"type": "str"},
         "description": {"type": "str"},
+        "repositories": {
+            "type": "list",
+            "elements": "dict",
+            "options": {"name": {"type": "str", "required": True}, "description": {"type": "str"}},
+        },
         "force": {"type": "bool", "default": False},
+        "purge": {"type": "bool", "default": False},
+        "purge_patterns": {"type": "list", "elements": "str"},
+        "max_delete": {"type": "int", "default": 10},
+        "allow_empty": {"type": "bool", "default": False},
+        "concurrency": {"type": "int", "default": 8},
     },
+    mutually_exclusive=(("name", "repositories"), ("description", "repositories")),
+    required_one_of=(("name", "repositories"),),
+    required_if=(("purge", True, ("repositories",)),),
 ).merge(STATE, DRIFT, NAMES, CONNECTION)
 
 
+_DONE, _UNCHANGED, _FAILED, _NOT_TRIED = "done", "unchanged", "failed", "not_tried"
+_COUNTED_AS = {NONE: "unchanged", CREATE: "created", DELETE: "deleted", _FAILED: "failed", _NOT_TRIED: "not_tried"}
+# What the service says of names that it does not accept.
+_REFUSALS = (RuleError, AlreadyExists)
+
+
 class RepositoryResource(ServiceResource):
-    """Options C(registry), C(name), C(description), C(state), C(force), C(on_drift), C(validate_names)."""
+    """Options C(registry), C(name) and C(description) or C(repositories), C(state), C(force), C(on_drift),
+    C(validate_names), C(concurrency), and C(purge) with C(purge_patterns), C(max_delete) and C(allow_empty)."""
 
     fixed = ("description",)
     shown = ("registry", "description")
 
+    # {name: description} of what the task declares; set by check().
+    declared: t.Mapping[str, str | None] = {}
+    registry_host: str | None = None
+    _accepted = False
+    _chosen: t.Sequence[str] | None = None
+
+    @property
+    def registry(self) -> str:
+        return self.params["registry"]
+
+    @property
+    def present(self) -> bool:
+        return self.params["state"] == "present"
+
+    @property
+    def one(self) -> bool:
+        """Whether the task has the form with one name."""
+        return self.params["name"] is not None
+
     def purpose(self) -> tuple[str, str]:
-        act = "manage" if self.params["state"] == "present" else "delete"
-        return act, f"repository '{self.params['name']}' of registry '{self.params['registry']}'{self.place}"
+        act = "manage" if self.present else "delete"
+        what = f"repository '{self.params['name']}'" if self.one else "repositories"
+        return act, f"{what} of registry '{self.registry}'{self.place}"
 
     def check(self) -> None:
-        _rules.registry_name(self.params["registry"])
-        if self.params["state"] == "present" and self.params["validate_names"] == "documented":
-            _rules.repository_name_to_create(self.params["name"])
-        _rules.repository_name(self.params["name"])
-        _rules.description(self.params["description"])
+        _rules.registry_name(self.registry)
+        new = self.present and self.params["validate_names"] == "documented"
+        entries = [self.params] if self.one else self.params["repositories"]
+        rules = {
+            "name": _rules.repository_name_to_create if new else _rules.repository_name,
+            "description": _rules.description,
+        }
+        self.declared = _declared.declared(entries, rules)
+        if not 1 <= self.params["concurrency"] <= _bulk.MAX_WORKERS:
+            raise ConfigurationError(
+                f"concurrency is {self.params['concurrency']}", cure=f"Choose 1 to {_bulk.MAX_WORKERS}."
+            )
+        if self.params["purge"]:
+            self._check_purge()
+        elif self.params["purge_patterns"] is not None:
+            raise ConfigurationError(
+                "purge_patterns is given, but purge is not", cure="Set purge: true, or leave it out."
+            )
+
+    def _check_purge(self) -> None:
+        if not self.present:
+            raise ConfigurationError(
+                "purge goes with state present only", cure="Declare what shall stay, and leave state out."
+            )
+        if not (self.declared or self.params["allow_empty"]):
+            raise ConfigurationError(
+                "repositories is empty, so that purge would leave nothing",
+                cure="Declare what shall stay, or set allow_empty: true if nothing shall.",
+            )
+        if self.params["max_delete"] < 0:
+            raise ConfigurationError(f"max_delete is {self.params['max_delete']}", cure="Choose 0 or more.")
+        _declared.check_patterns(self.params["purge_patterns"])
+
+    # --- what is, and what shall be ----------------------------------------------------------------------------------
 
     def read(self) -> State:
-        registry, name = self.params["registry"], self.params["name"]
-        self.registry_host = self.session.registry_host(registry)
+        self.registry_host = self.session.registry_host(self.registry)
         if self.registry_host is None:
-            if self.params["state"] == "present":
-                self.session.existing_host(registry)
-            return {name: None}
-        repository = self.session.client.repository(registry, name)
-        if repository is None and self.params["state"] == "present" and self.params["validate_names"] == "server":
-            accept_checked_name(f"repository '{name}'", *self.session.client.check_repository_name(registry, name))
-        return {name: repository}
+            if self.present:
+                self.session.existing_host(self.registry)
+            return {}
+        found = self._found()
+        if self.present and self.params["validate_names"] == "server":
+            self._accept([name for name in self.declared if name not in found])
+        return found
+
+    def _found(self) -> State:
+        """The repositories that the task is about, as far as they exist: one by its name, more by one listing."""
+        client = self.session.client
+        if not self.params["purge"] and len(self.declared) <= 1:
+            looked_up = {name: client.repository(self.registry, name) for name in self.declared}
+            return {name: repository for name, repository in looked_up.items() if repository is not None}
+        with contextlib.suppress(*(() if self.present else (NotFound,))):
+            found = client.repositories(self.registry)
+            named = {repository["name"]: repository for repository in found}
+            return named if self.params["purge"] else {name: named[name] for name in self.declared if name in named}
+        return {}
+
+    def _accept(self, names: t.Sequence[str]) -> None:
+        """Let the service judge the names that are to be created; what it refuses is told all together."""
+        if self._accepted:
+            return
+
+        def judge(name: str) -> None:
+            verdict = self.session.client.check_repository_name(self.registry, name)
+            accept_checked_name(f"repository '{name}'", *verdict)
+
+        def stop(error: Exception) -> bool:
+            return not isinstance(error, _REFUSALS)
+
+        outcomes = _bulk.each(names, judge, workers=self.params["concurrency"], stop=stop)
+        errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+        for error in filter(stop, errors):
+            raise error
+        if errors:
+            errors[0].cause = "; ".join(error.cause for error in errors)
+            raise errors[0]
+        self._accepted = True
 
     def want(self, before: State) -> State:
-        if self.params["state"] == "absent":
-            return {self.params["name"]: None}
-        wanted = {"registry": self.params["registry"]}
-        if self.params["description"] is not None:
-            wanted["description"] = self.params["description"] or None
-        return {self.params["name"]: wanted}
+        if not self.present:
+            return dict.fromkeys(self.declared)
+        declared = {name: self._wanted(description) for name, description in self.declared.items()}
+        return {**declared, **dict.fromkeys(self._purged(before))}
 
-    def apply(self, plan: Plan) -> t.Iterator[str]:
-        client, registry = self.session.client, self.params["registry"]
-        for change in plan.to_do(CREATE):
-            client.create_repository(registry, change.key, self.params["description"])
-            yield change.key
+    def _wanted(self, description: str | None) -> dict[str, t.Any]:
+        wanted = {"registry": self.registry}
+        if description is not None:
+            wanted["description"] = description or None
+        return wanted
+
+    def _purged(self, before: State) -> t.Sequence[str]:
+        """The names that purge deletes. Chosen once: what others create while the task runs was never counted."""
+        if self._chosen is None:
+            patterns = self.params["purge_patterns"]
+            chosen = _declared.undeclared(before, self.declared, patterns) if self.params["purge"] else []
+            _declared.check_cap("repositories", chosen, self.params["max_delete"])
+            self._chosen = chosen
+        return self._chosen
+
+    # --- doing it ----------------------------------------------------------------------------------------------------
+
+    def foresee(self, plan: Plan) -> None:
+        full = [change.key for change in plan.to_do(DELETE) if change.before["size_mb"] and not self.params["force"]]
+        if full:
+            self.host.warn(
+                f"There are images in {_declared.listed(full)}, and force is not set: "
+                "predicted as if an earlier task of the real run deletes them."
+            )
+
+    def apply(self, plan: Plan) -> t.Iterator[str | Failed]:
+        """Deletes first: where the quota is used up, they make room for what is created."""
+        for action, work, stop in (
+            (DELETE, self._delete, _bulk.pointless),
+            (CREATE, self._create, _pointless_to_create),
+        ):
+            outcomes = _bulk.each(plan.to_do(action), work, workers=self.params["concurrency"], stop=stop)
+            for outcome in outcomes:
+                if outcome.error is not None:
+                    yield Failed(outcome.item.key, outcome.error)
+                elif outcome.done:
+                    yield outcome.item.key
+            if any(outcome.error is not None and _bulk.pointless(outcome.error) for outcome in outcomes):
+                return
+
+    def _create(self, change: Change) -> None:
+        self.session.client.create_repository(self.registry, change.key, self.declared[change.key])
+
+    def _delete(self, change: Change) -> None:
         try:
-            for change in plan.to_do(DELETE):
-                client.delete_repository(registry, change.key, force=self.params["force"])
-                yield change.key
+            self.session.client.delete_repository(self.registry, change.key, force=self.params["force"])
         except PreconditionFailed as error:
             error.suggest("The repository still has images: set force: true to delete them with it.")
             raise
 
+    # --- telling -----------------------------------------------------------------------------------------------------
+
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
-        name = self.params["name"]
-        repository = after[name]
-        if repository is not None:
-            host = self.registry_host or self.session.foreseen_host(self.params["registry"])
-            foreseen = {
-                "registry": self.params["registry"],
-                "region": self.session.region,
-                "name": name,
-                "uri": f"{host}/{name}",
-                "description": None,
-                "size_mb": 0.0,
-                "created_at": None,
-                "updated_at": None,
-            }
-            repository = {**foreseen, **repository}
-        return {"repository": repository}
+        host = self.registry_host or _reference.registry_host(self.registry, self.session.region)
+        if self.one:
+            name = self.params["name"]
+            return {"repository": self._told(host, name, after[name]) if after.get(name) is not None else None}
+        entries = [
+            {**self._told(host, change.key, _last_known(change, after)), "action": change.action}
+            for change in plan.changes
+        ]
+        return {"repositories": entries, "summary": _summary(entry["action"] for entry in entries)}
+
+    def unfinished(
+        self, error: JcrError, plan: Plan, done: t.Collection[str], failed: t.Mapping[str, Exception]
+    ) -> None:
+        if self.one:
+            return
+        result = self.result(plan, {change.key: change.after for change in plan.changes})
+        for entry in result["repositories"]:
+            fault = failed.get(entry["name"])
+            entry["outcome"] = _outcome(entry, done, failed)
+            entry["error"] = None if fault is None else _error_of(fault)
+        result["summary"] = summary = _summary(
+            entry["outcome"] if entry["outcome"] in (_FAILED, _NOT_TRIED) else entry["action"]
+            for entry in result["repositories"]
+        )
+        error.result = result
+        error.cause += (
+            f"; of {len(plan.pending)} changes {summary['created'] + summary['deleted']} are done, "
+            f"{summary['failed']} failed"
+            + (f" ({_declared.listed(failed)})" if failed else "")
+            + f" and {summary['not_tried']} were not tried"
+        )
+
+    def _told(self, host: str, name: str, known: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
+        """A repository as it is returned; C(host) is its registry's."""
+        foreseen = {
+            "registry": self.registry,
+            "region": self.session.region,
+            "name": name,
+            "uri": f"{host}/{name}",
+            "description": None,
+            "size_mb": 0.0,
+            "created_at": None,
+            "updated_at": None,
+        }
+        return {**foreseen, **(known or {})}
+
+
+def _summary(fates: t.Iterable[str]) -> dict[str, int]:
+    """How many of each: actions that were done (or would be), failures, and what was not tried."""
+    summary = dict.fromkeys(_COUNTED_AS.values(), 0)
+    for fate in fates:
+        summary[_COUNTED_AS[fate]] += 1
+    return summary
+
+
+def _outcome(entry: t.Mapping[str, t.Any], done: t.Collection[str], failed: t.Container[str]) -> str:
+    if entry["name"] in done:
+        return _DONE
+    if entry["action"] == NONE:
+        return _UNCHANGED
+    return _FAILED if entry["name"] in failed else _NOT_TRIED
+
+
+def _last_known(change: Change, after: State) -> t.Mapping[str, t.Any] | None:
+    """The fields of what is there; of what is deleted, those that it had."""
+    return change.before if change.action == DELETE else after.get(change.key)
+
+
+def _pointless_to_create(error: Exception) -> bool:
+    """Also when the registry is gone, or the account may create nothing (its balance, its verification)."""
+    return isinstance(error, (NotFound, PreconditionFailed)) or _bulk.pointless(error)
+
+
+def _error_of(fault: Exception) -> dict[str, t.Any]:
+    known = fault if isinstance(fault, JcrError) else JcrError(f"{type(fault).__name__}: {fault}")
+    return known.failure()["error"]

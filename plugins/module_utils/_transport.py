@@ -47,6 +47,7 @@ except ImportError:
     AuthBase = object
 
 MAX_BODY = 8 * 1024 * 1024  # bytes; the largest page of a listing is far below 1 MiB
+MAX_CONNECTIONS = 32  # that are kept alive for threads that send at the same time
 _CHUNK = 64 * 1024
 _ENDPOINT = "It has to be https://HOST[:PORT]; http:// is accepted for loopback only."
 
@@ -64,7 +65,7 @@ class Answer:
 
 
 class Transport:
-    """A kept-alive conversation with one endpoint (scheme, host and port).
+    """A kept-alive conversation with one endpoint (scheme, host and port); threads may send at the same time.
 
     C(verify): True = the system's or requests' CAs (REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE are honoured), a path = only
     the CAs in this file or directory, False = TLS is not checked. C(timeout): seconds for one request with its whole
@@ -230,7 +231,7 @@ def _new_session() -> t.Any:
     session.trust_env = False  # no .netrc; proxies and CA bundles are decided here
     session.headers["User-Agent"] = f"ansible-jdcloud.jcr/{COLLECTION_VERSION}"
     for scheme in ("https://", "http://"):
-        session.mount(scheme, Adapter())
+        session.mount(scheme, Adapter(pool_maxsize=MAX_CONNECTIONS))
     return session
 
 

@@ -19,11 +19,16 @@ from tests.support.tasks import WAYS, Account, Run, run_here
 
 REGISTRY = {"name": "myregistry", "description": "Images of the shop"}
 REPOSITORY = {"registry": "myregistry", "name": "shop/web_app", "description": "The front end"}
+REPOSITORIES = {
+    "registry": "myregistry",
+    "repositories": [{"name": "shop/web", "description": "The front end"}, {"name": "shop/cart"}, {"name": "tools"}],
+}
 
 # module, options of the present state, what has to be there first
 OBJECTS = [
     ("jcr_registry", REGISTRY, []),
     ("jcr_repository", REPOSITORY, [("jcr_registry", REGISTRY)]),
+    ("jcr_repository", REPOSITORIES, [("jcr_registry", REGISTRY)]),
     ("jcr_token", {"registry": "myregistry"}, [("jcr_registry", REGISTRY)]),
     ("jcr_login", {"registry": "myregistry"}, [("jcr_registry", REGISTRY)]),
 ]

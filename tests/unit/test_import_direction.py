@@ -46,7 +46,7 @@ LAYERS = (
     ("_transport", "_files"),
     ("_connection",),
     ("_secrets",),
-    ("_selection",),
+    ("_declared", "_bulk", "_selection"),
     ("_models", "_plan", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
     ("_manifest", "_times", "_candidates", "_imageconfig", "_pattern", "_quantities", "_semver"),
     ("_imagesource",),

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Declared lists: every mistake is told at once; what purge takes, and its cap."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _declared, _rules
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    ConfigurationError,
+    DeleteCapExceeded,
+    RuleError,
+)
+
+CHECKS = {"name": _rules.repository_name_to_create, "description": _rules.description}
+
+
+def entries(*names):
+    return [{"name": name, "description": None} for name in names]
+
+
+def refusal(*given):
+    with pytest.raises(RuleError) as caught:
+        _declared.declared(given, CHECKS)
+    return caught.value
+
+
+def test_a_sound_list_keeps_its_order():
+    given = [{"name": "shop/web", "description": "Front"}, {"name": "shop/cart"}, {"name": "abcd", "description": ""}]
+    assert list(_declared.declared(given, CHECKS).items()) == [("shop/web", "Front"), ("shop/cart", None), ("abcd", "")]
+
+
+def test_an_empty_list():
+    assert _declared.declared([], CHECKS) == {}
+
+
+def test_one_mistake_is_told_as_that_of_a_single_name():
+    with pytest.raises(RuleError) as single:
+        _rules.repository_name_to_create("Shop")
+    assert refusal(*entries("shop/web", "Shop")).message == single.value.message
+
+
+def test_all_mistakes_are_told_together():
+    error = refusal(
+        *entries("shop/web", "Shop", "shop//x"),
+        {"name": "shop/cart", "description": "d" * 257},
+        {"name": "a b", "description": "e" * 258},
+        *entries("twice", "twice", "twice"),
+    )
+    for part in ("6 mistakes: ", "'Shop'", "'shop//x'", "257 characters", "'a b'", "258 characters"):
+        assert part in error.cause
+    assert "'twice' is declared 3 times" in error.cause
+    assert "'shop/web'" not in error.cause
+    assert error.cure.count("The name of a new repository") == 1
+    assert error.cure.count("at most 256 characters") == 1
+    assert error.cure.endswith("Declare each name once.")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("x", "x", "'shop/web' is declared 2 times"),
+        (None, None, "'shop/web' is declared 2 times"),
+        ("x", "y", "'shop/web' is declared 2 times with different descriptions"),
+        (None, "y", "'shop/web' is declared 2 times with different descriptions"),
+    ],
+)
+def test_a_name_that_is_declared_twice(first, second, told):
+    error = refusal({"name": "shop/web", "description": first}, {"name": "shop/web", "description": second})
+    assert error.cause == told
+    assert error.cure == "Declare each name once."
+
+
+def test_a_long_list_of_mistakes_stays_readable():
+    error = refusal(*entries(*(f"Shop{number}" for number in range(200))))
+    assert error.cause.startswith("200 mistakes: ")
+    assert error.cause.endswith(" and 150 more")
+
+
+PRESENT = ["shop/web", "shop/cart", "try/one", "tools", "try/two/deep"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "patterns", "purged"),
+    [
+        ({"shop/web"}, None, ["shop/cart", "tools", "try/one", "try/two/deep"]),
+        ({"shop/web"}, ["*"], ["shop/cart", "tools", "try/one", "try/two/deep"]),
+        ({"shop/web"}, ["shop/*"], ["shop/cart"]),
+        (set(), ["try/*"], ["try/one", "try/two/deep"]),
+        (set(), ["try/*", "t??ls"], ["tools", "try/one", "try/two/deep"]),
+        (set(), ["shop/[a-c]*"], ["shop/cart"]),
+        (set(), ["shop"], []),
+        (set(), ["SHOP/*"], []),
+        (set(), ["web"], []),
+        (set(PRESENT), None, []),
+    ],
+)
+def test_what_is_purged(kept, patterns, purged):
+    assert _declared.undeclared(PRESENT, kept, patterns) == purged
+
+
+@pytest.mark.parametrize("patterns", [[], [""], ["shop/*", " "]])
+def test_patterns_that_match_nothing_are_refused(patterns):
+    with pytest.raises(ConfigurationError, match=re.escape("purge_patterns is empty")):
+        _declared.check_patterns(patterns)
+
+
+@pytest.mark.parametrize("patterns", [None, ["*"], ["a", "b*"]])
+def test_good_patterns(patterns):
+    _declared.check_patterns(patterns)
+
+
+def test_the_cap_says_number_and_names():
+    _declared.check_cap("repositories", ["a", "b"], 2)
+    _declared.check_cap("repositories", [], 0)
+    with pytest.raises(DeleteCapExceeded) as caught:
+        _declared.check_cap("repositories", ["a", "b", "c"], 2)
+    assert caught.value.cause == "3 repositories would be deleted, max_delete is 2: 'a', 'b', 'c'"
+
+
+def test_names_in_a_message():
+    assert _declared.listed(["a"]) == "'a'"
+    assert _declared.listed([str(number) for number in range(51)]).endswith("'49' and 1 more")
