@@ -50,6 +50,8 @@ class JcrError(Exception):
         self.attempts = attempts
         # Whether the task changed something before it failed.
         self.changed = False
+        # Return values that the failed task gives besides msg and error: how far it came.
+        self.result: dict[str, t.Any] = {}
 
     def suggest(self, cure: str) -> None:
         """Put a more helpful cure in the place of the class's own; one that was given with the cause stays."""
@@ -274,6 +276,13 @@ class Drift(JcrError):
 
     kind = "drift"
     cure = "Take the present value into the task, or set on_drift to warn or ignore."
+
+
+class DeleteCapExceeded(JcrError):
+    """More would be deleted than C(max_delete) allows; nothing was deleted."""
+
+    kind = "delete_cap"
+    cure = "Nothing was deleted. Raise max_delete if all of that shall go."
 
 
 class NotApplied(JcrError):

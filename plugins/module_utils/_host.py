@@ -149,7 +149,7 @@ def _defect(error: Exception) -> dict[str, t.Any]:
 
 
 def failed(error: JcrError) -> dict[str, t.Any]:
-    return {"failed": True, "changed": error.changed, **error.failure()}
+    return {"failed": True, "changed": error.changed, **error.result, **error.failure()}
 
 
 def run_step(spec: ArgumentSpec, step: t.Callable[[ModuleHost], t.Any]) -> None:

@@ -74,6 +74,12 @@ class Manifest:
         names = [_platform(child) for child in self._get("manifests", list) or []]
         return [name for name in names if name and not name.startswith("unknown/")]
 
+    @property
+    def references(self) -> list[str]:
+        """Digests of the other manifests that this one points at: the children of an index, and its subject."""
+        pointed_at = [*(self._get("manifests", list) or []), self._get("subject", dict)]
+        return [entry["digest"] for entry in pointed_at if _is_descriptor(entry)]
+
     def _get(self, key: str, kind: type) -> t.Any:
         value = (self.document or {}).get(key)
         return value if isinstance(value, kind) else None

@@ -60,13 +60,17 @@ class Plan:
         left_out = frozenset(keys)
         return Plan(tuple(change for change in self.changes if change.key not in left_out))
 
-    def only(self, done: t.Collection[str], after: State) -> Plan:
-        """What was done of this plan: an object that became as wanted without us is one that did not change."""
+    def only(self, done: t.Collection[str], left: Plan) -> Plan:
+        """What was done of this plan: an object that became as wanted without us is one that did not change.
+
+        C(left) is the plan made afterwards. It knows that object, and its drift; where it does not, the object is gone.
+        """
+        now = {change.key: change for change in left.changes}
         return Plan(
             tuple(
                 change
                 if change.action == NONE or change.key in done
-                else dataclasses.replace(change, action=NONE, before=after.get(change.key), after=after.get(change.key))
+                else now.get(change.key, Change(change.key, NONE, None, None))
                 for change in self.changes
             )
         )

@@ -81,6 +81,12 @@ class Resource:
         """
         raise NotImplementedError
 
+    def unfinished(self, error: JcrError, plan: Plan, done: t.Collection[str]) -> None:
+        """Add to C(error) how far the plan was carried out: to its cause for people, to its C(result) for programs.
+
+        Called when apply(), or reading back after it, failed for good; C(done) are the keys of what was done.
+        """
+
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
         """The module's own return values; C(after) is the state read back, or the planned one in check mode."""
         raise NotImplementedError
@@ -133,23 +139,29 @@ def _apply(host: Host, resource: Resource, plan: Plan) -> tuple[Plan, State]:
     the plan is carried out as long as there is progress.
     """
     done: set[str] = set()
+    try:
+        return _apply_and_prove(host, resource, plan, done)
+    except JcrError as error:
+        error.changed = bool(done)
+        resource.unfinished(error, plan, done)
+        raise
+
+
+def _apply_and_prove(host: Host, resource: Resource, plan: Plan, done: set[str]) -> tuple[Plan, State]:
+    """As _apply; notes in C(done) what was done, also of a plan that fails."""
     rest = plan
     while True:
         failure = _carry_out(resource, rest, done)
-        try:
-            after, left = _plan(resource)
-            if isinstance(failure, UnknownOutcome):
-                done |= rest.pending - left.pending
-            if failure and len(left.pending) >= len(rest.pending):
-                raise failure
-            if not left.changed:
-                _tell_drift(host, left.without(change.key for change in plan.drifted))
-                return plan.only(done, after), after
-            if failure is None:
-                raise _not_applied(left)
-        except JcrError as error:
-            error.changed = bool(done)
-            raise
+        after, left = _plan(resource)
+        if isinstance(failure, UnknownOutcome):
+            done |= rest.pending - left.pending
+        if failure and len(left.pending) >= len(rest.pending):
+            raise failure
+        if not left.changed:
+            _tell_drift(host, left.without(change.key for change in plan.drifted))
+            return plan.only(done, left), after
+        if failure is None:
+            raise _not_applied(left)
         rest = left
 
 
@@ -160,9 +172,6 @@ def _carry_out(resource: Resource, plan: Plan, done: set[str]) -> JcrError | Non
             done.add(key)
     except (UnknownOutcome, AlreadyExists, NotFound) as error:
         return error
-    except JcrError as error:
-        error.changed = bool(done)
-        raise
     return None
 
 

@@ -38,7 +38,7 @@ LAYERS = (
     ("_transport", "_files"),
     ("_connection",),
     ("_secrets",),
-    ("_models", "_plan", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
+    ("_models", "_plan", "_cascade", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
     ("_manifest", "_times", "_candidates"),
     ("_imagesource",),
     ("_errors",),
