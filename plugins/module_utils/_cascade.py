@@ -75,15 +75,17 @@ def image_fields(image: Fields) -> Fields:
 def parents_first(images: t.Sequence[Fields]) -> list[Fields]:
     """The images of one repository, each before those that it points at; otherwise in the order that they have."""
     by_digest = {image["digest"]: image for image in images}
-    pointers = collections.Counter(
-        digest for image in images for digest in set(image["references"]) if digest != image["digest"]
-    )
+    children = {
+        digest: [child for child in dict.fromkeys(image["references"]) if child in by_digest and child != digest]
+        for digest, image in by_digest.items()
+    }
+    pointers = collections.Counter(child for found in children.values() for child in found)
     free = collections.deque(digest for digest in by_digest if not pointers[digest])
     ordered: dict[str, Fields] = {}
     while free:
         digest = free.popleft()
         ordered[digest] = by_digest[digest]
-        for child in set(by_digest[digest]["references"]) & by_digest.keys():
+        for child in children[digest]:
             pointers[child] -= 1
             if not pointers[child]:
                 free.append(child)

@@ -273,3 +273,46 @@ def test_drift_of_what_somebody_else_created_meanwhile():
 
     with pytest.raises(Drift):
         _resource.run(FakeHost(on_drift="fail"), lambda host: Shelf({}, {"a": {"colour": "blue"}}, taken))
+
+
+def test_drift_of_what_somebody_else_created_meanwhile_is_told():
+    def taken(shelf):
+        shelf.service["a"] = {"colour": "red"}
+        raise AlreadyExists("it exists")
+
+    result = _resource.run(FakeHost(on_drift="ignore"), lambda host: Shelf({}, {"a": {"colour": "blue"}}, taken))
+    assert result["changed"] is False
+    assert result["drift"] == {"a": {"colour": {"present": "red", "wanted": "blue"}}}
+    assert result["diff"] == {"before": {"a": {"colour": "red"}}, "after": {"a": {"colour": "red"}}}
+
+
+class Telling(Shelf):
+    """Says how far it came."""
+
+    def unfinished(self, error, plan, done):
+        error.result = {"done": sorted(done), "not_done": sorted(plan.pending - set(done))}
+
+
+@pytest.mark.parametrize("error", [RuleError("refused"), UnknownOutcome("lost"), NotFound("gone"), AlreadyExists("no")])
+def test_failure_says_how_far_it_came(error):
+    def refuse_the_second(shelf):
+        if shelf.service:
+            raise error
+        shelf.service["a"] = {}
+
+    with pytest.raises(type(error)) as caught:
+        _resource.run(FakeHost(), lambda host: Telling({}, {"a": {}, "b": {}}, refuse_the_second))
+    assert caught.value.result == {"done": ["a"], "not_done": ["b"]}
+    assert caught.value.changed is True
+
+
+def test_failure_to_read_back_says_how_far_it_came():
+    class Unreadable(Telling):
+        def read(self):
+            if self.writes:
+                raise NotApplied("nothing can be read any more")
+            return super().read()
+
+    with pytest.raises(NotApplied) as caught:
+        _resource.run(FakeHost(), lambda host: Unreadable({}, {"a": {}}))
+    assert caught.value.result == {"done": ["a"], "not_done": []}
