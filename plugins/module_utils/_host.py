@@ -145,6 +145,7 @@ def _defect(error: Exception) -> dict[str, t.Any]:
         f"internal error in {os.path.basename(where.filename)}, line {where.lineno}: {type(error).__name__}: {error}",
         cure="This is a defect of the collection: please report it with this text.",
     )
+    failure.changed = getattr(error, "changed", False)
     return failed(failure)
 
 

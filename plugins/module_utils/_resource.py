@@ -26,6 +26,10 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import Plan, State, make_plan
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 
+# Failures of a write that reading may show to be none.
+_ACCIDENTS = (UnknownOutcome, AlreadyExists, NotFound)
+_TOLD_DRIFTS = 10  # objects that drift is told of one by one
+
 
 class Host(t.Protocol):
     """Where a task runs: what it was asked, and how it speaks to Ansible and to the machine. Adapters: _host."""
@@ -46,6 +50,13 @@ class Host(t.Protocol):
 
     def docker_config(self) -> t.Any:
         """The docker logins of the machine and user that the task is meant for, as _dockerlogin.DockerConfig."""
+
+
+class Failed(t.NamedTuple):
+    """A change that failed while others go on; C(error) is a JcrError, or any exception if the work has a defect."""
+
+    key: str
+    error: Exception
 
 
 class Resource:
@@ -74,17 +85,21 @@ class Resource:
     def foresee(self, plan: Plan) -> None:
         """Raise what apply() would raise, as far as it can be known without writing. Called in check mode only."""
 
-    def apply(self, plan: Plan) -> t.Iterator[str]:
+    def apply(self, plan: Plan) -> t.Iterator[str | Failed]:
         """Carry out the plan; yields the key of each change that this task has made.
 
-        Never called in check mode, nor for a plan without changes.
+        What fails is raised, or yielded as Failed where the other changes do not hang on it. Never called in check
+        mode, nor for a plan without changes.
         """
         raise NotImplementedError
 
-    def unfinished(self, error: JcrError, plan: Plan, done: t.Collection[str]) -> None:
+    def unfinished(
+        self, error: JcrError, plan: Plan, done: t.Collection[str], failed: t.Mapping[str, Exception]
+    ) -> None:
         """Add to C(error) how far the plan was carried out: to its cause for people, to its C(result) for programs.
 
-        Called when apply(), or reading back after it, failed for good; C(done) are the keys of what was done.
+        Called when apply(), or reading back after it, failed for good. C(done) are the keys of what was done,
+        C(failed) says why of what apply() yielded as Failed; C(plan) holds what others did meanwhile as unchanged.
         """
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
@@ -132,45 +147,86 @@ def _plan(resource: Resource) -> tuple[State, Plan]:
 
 
 def _apply(host: Host, resource: Resource, plan: Plan) -> tuple[Plan, State]:
-    """Carry out the plan and prove it by reading back; returns what this task did of it, and the state after it.
-
-    A write whose answer was lost may have been done: sending it again could do it twice, so reading tells. An object
-    that somebody else created or deleted meanwhile is as it is wanted, but not by this task. In both cases the rest of
-    the plan is carried out as long as there is progress.
-    """
-    done: set[str] = set()
+    """Carry out the plan and prove it by reading back; returns what this task did of it, and the state after it."""
+    progress = _Progress(plan)
     try:
-        return _apply_and_prove(host, resource, plan, done)
-    except JcrError as error:
-        error.changed = bool(done)
-        resource.unfinished(error, plan, done)
+        return _apply_and_prove(host, resource, progress)
+    except Exception as error:  # a defect, too, has to say whether something was changed
+        error.changed = bool(progress.done)
+        if isinstance(error, JcrError):
+            resource.unfinished(error, progress.plan, progress.done, progress.failed)
         raise
 
 
-def _apply_and_prove(host: Host, resource: Resource, plan: Plan, done: set[str]) -> tuple[Plan, State]:
-    """As _apply; notes in C(done) what was done, also of a plan that fails."""
-    rest = plan
+class _Progress:
+    """How far a plan has been carried out.
+
+    C(plan) is what this task had to do: what others did meanwhile counts as unchanged in it. C(done) are the keys of
+    what is done, C(failed) says why of what was tried in the last round and is not.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.done: set[str] = set()
+        self.failed: dict[str, Exception] = {}
+
+    def settle(self, rest: Plan, left: Plan, raised: JcrError | None) -> None:
+        """Sort the accidents of carrying out C(rest) out, by what reading back says is C(left) to do."""
+        gone = rest.pending - left.pending
+        lost = [key for key, error in self.failed.items() if isinstance(error, UnknownOutcome)]
+        self.done |= gone if isinstance(raised, UnknownOutcome) else gone.intersection(lost)
+        self.failed = {key: error for key, error in self.failed.items() if key not in gone}
+        self.plan = self.plan.only(self.plan.pending - gone | self.done, left)
+
+
+def _apply_and_prove(host: Host, resource: Resource, progress: _Progress) -> tuple[Plan, State]:
+    """Apply and read back.
+
+    A write whose answer was lost may have been done: sending it again could do it twice, so reading tells. An object
+    that somebody else created or deleted meanwhile is as it is wanted, but not by this task. In both cases the rest of
+    the plan is carried out as long as there is progress. Other failures are final; before they are raised, reading
+    settles the accidents beside them.
+    """
+    drifted = [change.key for change in progress.plan.drifted]
+    ours = progress.plan.pending
+    rest = progress.plan
     while True:
-        failure = _carry_out(resource, rest, done)
-        after, left = _plan(resource)
-        if isinstance(failure, UnknownOutcome):
-            done |= rest.pending - left.pending
-        if failure and len(left.pending) >= len(rest.pending):
-            raise failure
+        raised = _carry_out(resource, rest, progress)
+        errors = [*progress.failed.values(), *filter(None, [raised])]
+        final = next((error for error in errors if not isinstance(error, _ACCIDENTS)), None)
+        if final and not any(isinstance(error, _ACCIDENTS) for error in errors):
+            raise final
+        after, left = _read_back(resource, final)
+        progress.settle(rest, left, raised)
+        still = left.pending & ours
+        if final or (errors and len(still) >= len(rest.pending)):
+            raise final or next(iter(progress.failed.values()), errors[0])
         if not left.changed:
-            _tell_drift(host, left.without(change.key for change in plan.drifted))
-            return plan.only(done, left), after
-        if failure is None:
+            _tell_drift(host, left.without(drifted))
+            return progress.plan, after
+        if not errors or not still:
             raise _not_applied(left)
-        rest = left
+        rest = left.without(left.pending - ours)
 
 
-def _carry_out(resource: Resource, plan: Plan, done: set[str]) -> JcrError | None:
-    """Apply a plan; notes in C(done) what was done. Returns the accident that reading back may settle."""
+def _read_back(resource: Resource, final: Exception | None) -> tuple[State, Plan]:
+    """The state after a write and the plan that it leaves; if it cannot be read, C(final) is what is told."""
     try:
-        for key in resource.apply(plan):
-            done.add(key)
-    except (UnknownOutcome, AlreadyExists, NotFound) as error:
+        return _plan(resource)
+    except JcrError as error:
+        raise final or error from None
+
+
+def _carry_out(resource: Resource, plan: Plan, progress: _Progress) -> JcrError | None:
+    """Apply a plan and note its progress. Returns the accident that ended it and that reading back may settle."""
+    progress.failed = {}
+    try:
+        for step in resource.apply(plan):
+            if isinstance(step, Failed):
+                progress.failed[step.key] = step.error
+            else:
+                progress.done.add(step)
+    except _ACCIDENTS as error:
         return error
     return None
 
@@ -186,13 +242,19 @@ def _planned_state(before: State, plan: Plan) -> State:
 
 def _tell_drift(host: Host, plan: Plan) -> None:
     policy = host.params.get("on_drift", "ignore")
-    for change in plan.drifted:
-        for name, (present, wanted) in change.drift.items():
-            text = f"{name} of '{change.key}' is {present!r}, wanted is {wanted!r}; the service cannot change it"
-            if policy == "fail":
-                raise Drift(text)
-            if policy == "warn":
-                host.warn(f"{text}, so it stays as it is.")
+    texts = [
+        f"{name} of '{change.key}' is {present!r}, wanted is {wanted!r}; the service cannot change it"
+        for change in plan.drifted
+        for name, (present, wanted) in change.drift.items()
+    ]
+    more = len(texts) - _TOLD_DRIFTS
+    if texts and policy == "fail":
+        raise Drift("; ".join(texts[:_TOLD_DRIFTS]) + (f"; and {more} more" if more > 0 else ""))
+    if policy == "warn":
+        for text in texts[:_TOLD_DRIFTS]:
+            host.warn(f"{text}, so it stays as it is.")
+        if more > 0:
+            host.warn(f"{more} more differ from what is wanted; the return value drift names them all.")
 
 
 def _told_drift(plan: Plan) -> dict[str, dict[str, dict[str, t.Any]]]:

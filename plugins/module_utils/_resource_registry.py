@@ -63,7 +63,7 @@ class RegistryResource(ServiceResource):
         # What the service answered to this task's own writes: the registry as created, None once it is deleted.
         self._accepted: dict[str, Fields | None] = {}
         self._contents: _cascade.Contents | None = None
-        self._foreseen: frozenset[str] | None = None  # what the first plan deletes; nothing else is deleted
+        self._approved = False  # whether nothing speaks against the plan, so that it was begun
         self._begun: str | None = None  # the key of the latest delete
         self._with_parents: set[str] = set()  # the keys of images that deleted ones pointed at
 
@@ -113,10 +113,14 @@ class RegistryResource(ServiceResource):
             raise
 
     def _read_contents(self, name: str) -> _cascade.Contents:
-        """The repositories; their images, too, where those are to go and the repositories alone are not too many."""
+        """The repositories; their images, too, where those are to go and the repositories alone are not too many.
+
+        Once the plan was begun, all of it is read: the runner judges by it what is left to do.
+        """
         client = self.session.client
         repositories = {found["name"]: found for found in sorted(client.repositories(name), key=lambda r: r["name"])}
-        if not self.params["force"] or len(repositories) > self.params["max_delete"]:
+        too_many = len(repositories) > self.params["max_delete"] and not self._approved
+        if too_many or not self.params["force"]:
             return _cascade.Contents(name, repositories)
         images = {
             repository: [_cascade.image_fields(image) for image in client.images(name, repository)]
@@ -164,7 +168,7 @@ class RegistryResource(ServiceResource):
             self._check_contents(self._contents, plan)
 
     def _check_contents(self, contents: _cascade.Contents, plan: Plan) -> None:
-        """Refuse to delete what was not asked for, more than was asked for, and what was not foreseen."""
+        """Refuse to delete what was not asked for, and more than was asked for."""
         names = list(contents.repositories)
         inside = [change.key for change in plan.to_do(DELETE) if change.key != contents.registry]
         if not self.params["force"]:
@@ -184,12 +188,9 @@ class RegistryResource(ServiceResource):
     # --- doing it ----------------------------------------------------------------------------------------------------
 
     def apply(self, plan: Plan) -> t.Iterator[str]:
-        if self._foreseen is None:
+        if not self._approved:
             self.foresee(plan)
-            self._foreseen = plan.pending
-        new = plan.pending - self._foreseen
-        if new:
-            raise PreconditionFailed(f"meanwhile there came {_cascade.in_words(new)} into it", cure=_BUSY_CURE)
+            self._approved = True
         for change in plan.to_do(CREATE):
             self._create(change)
             yield change.key
@@ -254,19 +255,21 @@ class RegistryResource(ServiceResource):
 
     # --- telling it --------------------------------------------------------------------------------------------------
 
-    def unfinished(self, error: JcrError, plan: Plan, done: t.Collection[str]) -> None:
+    def unfinished(
+        self, error: JcrError, plan: Plan, done: t.Collection[str], failed: t.Mapping[str, Exception]
+    ) -> None:
         if self._begun is None:
             return
         keys = [change.key for change in plan.to_do(DELETE)]
         deleted = [key for key in keys if key in done]
-        not_tried = [key for key in keys[keys.index(self._begun) + 1 :] if key not in done]
+        undone = [key for key in keys if key not in done]
+        not_tried = [key for key in undone if key != self._begun]
         if len(keys) > 1:
             error.cause = f"{error.cause.rstrip('.')}; {_cascade.in_words(deleted)} had been deleted before"
             error.cause += f", {_cascade.in_words(not_tried)} had not been tried yet" if not_tried else ""
-        failed_at = None if self._begun in done else vars(_cascade.Item.of(self._begun))
         error.result = {
             "deleted": _cascade.counted(deleted),
-            "failed_at": failed_at,
+            "failed_at": vars(_cascade.Item.of(self._begun)) if self._begun in undone else None,
             "not_tried": _cascade.counted(not_tried),
         }
 

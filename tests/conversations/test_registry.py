@@ -21,7 +21,7 @@ from tests.support.contents import fill, push_index
 from tests.support.emulator import RunningEmulator
 from tests.support.failures import assert_failure
 from tests.support.fake_clock import START, FakeClock
-from tests.support.tasks import WAYS, Account, Run
+from tests.support.tasks import WAYS, Account, Run, run_here
 
 NAME = "myshop"
 REGISTRY = {"name": NAME}
@@ -311,16 +311,27 @@ def test_what_is_pushed_meanwhile_stays(account: Account, monkeypatch: pytest.Mo
     assert left(account) == {"shop/api": 1, "shop/empty": 0, "shop/web": 0}
 
 
-def test_what_is_found_only_when_reading_again_stays(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("cap", [6, 10])
+def test_what_is_found_only_when_reading_again_stays(
+    account: Account, monkeypatch: pytest.MonkeyPatch, cap: int
+) -> None:
     """A lost answer makes the task look again; the plan is not extended by what it sees then."""
     client = fill(account.emulator, NAME, CONTENTS)
+
+    def others() -> None:
+        client.push_image("shop/web", "9.9", b"new")
+        for number in range(5):
+            ok(run_here(account, "jcr_repository", {"registry": NAME, "name": f"shop/new-{number}"}))
+
     strike(account, "deleteRepository", "lost_answer", times=1)
-    meanwhile(monkeypatch, "delete_repository", lambda: client.push_image("shop/web", "9.9", b"new"), first=True)
-    result = Task(account, **GONE).run()
-    cause, cure = "meanwhile there came 1 image into it", "Something else works on this registry"
-    assert_failure(result, "precondition", "delete registry 'myshop' in cn-north-1", cause, cure, changed=True)
-    assert result["deleted"] == {**NOTHING, "repositories": ["shop/api"], "images": 3}
-    assert left(account) == {"shop/empty": 0, "shop/web": 1}
+    meanwhile(monkeypatch, "delete_repository", others, first=True)
+    result = Task(account, **GONE, max_delete=cap).run()
+    about = "delete repository 'shop/web' in registry 'myshop' in cn-north-1"
+    cause = "2 repositories and 3 images had been deleted before, 1 registry had not been tried yet"
+    cure = "Something else works on this registry"
+    assert_failure(result, "precondition", about, cause, cure, answered=True, changed=True)
+    assert result["deleted"] == {**NOTHING, "repositories": ["shop/api", "shop/empty"], "images": 3}
+    assert left(account) == {"shop/web": 1, **{f"shop/new-{number}": 0 for number in range(5)}}
 
 
 def test_images_that_go_with_their_index(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -275,44 +275,130 @@ def test_drift_of_what_somebody_else_created_meanwhile():
         _resource.run(FakeHost(on_drift="fail"), lambda host: Shelf({}, {"a": {"colour": "blue"}}, taken))
 
 
-def test_drift_of_what_somebody_else_created_meanwhile_is_told():
+def test_drift_of_what_somebody_else_created_meanwhile_is_returned():
     def taken(shelf):
         shelf.service["a"] = {"colour": "red"}
         raise AlreadyExists("it exists")
 
-    result = _resource.run(FakeHost(on_drift="ignore"), lambda host: Shelf({}, {"a": {"colour": "blue"}}, taken))
+    host = FakeHost(on_drift="warn")
+    result = _resource.run(host, lambda _: Shelf({}, {"a": {"colour": "blue"}}, taken))
     assert result["changed"] is False
     assert result["drift"] == {"a": {"colour": {"present": "red", "wanted": "blue"}}}
-    assert result["diff"] == {"before": {"a": {"colour": "red"}}, "after": {"a": {"colour": "red"}}}
+    assert len(host.warnings) == 1
 
 
-class Telling(Shelf):
-    """Says how far it came."""
-
-    def unfinished(self, error, plan, done):
-        error.result = {"done": sorted(done), "not_done": sorted(plan.pending - set(done))}
-
-
-@pytest.mark.parametrize("error", [RuleError("refused"), UnknownOutcome("lost"), NotFound("gone"), AlreadyExists("no")])
-def test_failure_says_how_far_it_came(error):
-    def refuse_the_second(shelf):
-        if shelf.service:
-            raise error
-        shelf.service["a"] = {}
-
-    with pytest.raises(type(error)) as caught:
-        _resource.run(FakeHost(), lambda host: Telling({}, {"a": {}, "b": {}}, refuse_the_second))
-    assert caught.value.result == {"done": ["a"], "not_done": ["b"]}
-    assert caught.value.changed is True
+def test_much_drift_is_told_in_few_words():
+    service = {str(number): {"colour": "red"} for number in range(500)}
+    wish = {key: {"colour": "blue"} for key in service}
+    host = FakeHost(on_drift="warn")
+    result = _resource.run(host, lambda _: Shelf(service, wish))
+    assert len(result["drift"]) == 500
+    assert len(host.warnings) == 11
+    assert host.warnings[-1].startswith("490 more differ")
+    with pytest.raises(Drift, match="and 490 more"):
+        _resource.run(FakeHost(on_drift="fail"), lambda _: Shelf(service, wish))
 
 
-def test_failure_to_read_back_says_how_far_it_came():
-    class Unreadable(Telling):
+# --- resources that do several changes at once -----------------------------------------------------------------------
+
+
+class Tray(Shelf):
+    """Goes on after a failure; C(accidents) says what the first writes of a key meet, and C(lost) which were done."""
+
+    def __init__(self, service, wish, accidents, lost=(), others=()):
+        super().__init__(service, wish)
+        self.accidents, self.lost, self.others = dict(accidents), lost, others
+        self.sent = []
+        self.told = None
+
+    def apply(self, plan):
+        for change in plan.changes:
+            if change.action == "none":
+                continue
+            self.sent.append(change.key)
+            error = self.accidents.pop(change.key, None)
+            if error is None or change.key in self.lost:
+                self.service[change.key] = dict(change.after)
+            if change.key in self.others:
+                self.service[change.key] = {"colour": "red"}
+            yield change.key if error is None else _resource.Failed(change.key, error)
+
+    def unfinished(self, error, plan, done, failed):
+        self.told = (sorted(plan.pending), sorted(done), {key: type(fault) for key, fault in failed.items()})
+
+
+WISH = {key: {"colour": "red"} for key in "abcd"}
+
+
+def fails(tray):
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - which one is for the caller to check
+        _resource.run(FakeHost(), lambda host: tray)
+    return caught.value
+
+
+def test_a_lost_answer_among_others_is_settled_by_reading():
+    tray = Tray({}, WISH, {"b": UnknownOutcome("lost")}, lost="b")
+    result = _resource.run(FakeHost(), lambda host: tray)
+    assert result["changed"] is True
+    assert result["diff"] == {"before": {}, "after": WISH}
+    assert tray.sent == ["a", "b", "c", "d"]
+
+
+def test_what_reading_shows_to_be_undone_is_done_then():
+    tray = Tray({}, WISH, {"b": UnknownOutcome("lost")})
+    assert _resource.run(FakeHost(), lambda host: tray)["changed"] is True
+    assert tray.sent == ["a", "b", "c", "d", "b"]
+
+
+def test_what_others_created_is_unchanged_and_the_rest_is_ours():
+    tray = Tray({}, WISH, {"b": AlreadyExists("there")}, others="b")
+    result = _resource.run(FakeHost(), lambda host: tray)
+    assert result["diff"] == {"before": {"b": {"colour": "red"}}, "after": {**WISH}}
+
+
+def test_a_lost_answer_does_not_claim_what_others_did():
+    accidents = {"a": UnknownOutcome("lost"), "b": AlreadyExists("there")}
+    tray = Tray({}, WISH, accidents, lost="a", others="b")
+    result = _resource.run(FakeHost(), lambda host: tray)
+    assert set(result["diff"]["before"]) == {"b"}
+
+
+def test_a_final_failure_tells_what_became_of_each():
+    accidents = {"a": UnknownOutcome("lost"), "b": AlreadyExists("there"), "c": RuleError("refused")}
+    tray = Tray({}, WISH, accidents, lost="a", others="b")
+    error = fails(tray)
+    assert isinstance(error, RuleError)
+    assert error.changed is True
+    assert tray.told == (["a", "c", "d"], ["a", "d"], {"c": RuleError})
+    assert tray.sent == ["a", "b", "c", "d"]
+
+
+def test_a_failure_that_is_told_although_reading_back_fails_too():
+    accidents = {"a": UnknownOutcome("lost"), "c": RuleError("refused")}
+
+    class Blind(Tray):
         def read(self):
-            if self.writes:
-                raise NotApplied("nothing can be read any more")
+            if self.sent:
+                raise NotFound("the shelf is gone")
             return super().read()
 
-    with pytest.raises(NotApplied) as caught:
-        _resource.run(FakeHost(), lambda host: Unreadable({}, {"a": {}}))
-    assert caught.value.result == {"done": ["a"], "not_done": []}
+    tray = Blind({}, WISH, accidents)
+    assert isinstance(fails(tray), RuleError)
+    assert tray.told == (["a", "b", "c", "d"], ["b", "d"], {"a": UnknownOutcome, "c": RuleError})
+
+
+def test_a_defect_says_that_something_was_changed():
+    error = fails(Tray({}, WISH, {"b": ZeroDivisionError("a defect")}))
+    assert isinstance(error, ZeroDivisionError)
+    assert error.changed is True
+
+
+def test_what_others_undo_meanwhile_is_not_ours_to_do_again():
+    class Robbed(Tray):
+        def apply(self, plan):
+            yield from super().apply(plan)
+            self.service.pop("z", None)
+
+    tray = Robbed({"z": {"colour": "red"}}, {**WISH, "z": {"colour": "red"}}, {"b": AlreadyExists("there")}, others="b")
+    assert isinstance(fails(tray), NotApplied)
+    assert tray.sent == ["a", "b", "c", "d"]
