@@ -82,6 +82,12 @@ class Manifest:
         """
         return [_child(child) for child in self._get("manifests", list) or [] if _is_descriptor(child)]
 
+    @property
+    def references(self) -> list[str]:
+        """Digests of the other manifests that this one points at: the children of an index, and its subject."""
+        pointed_at = [*(self._get("manifests", list) or []), self._get("subject", dict)]
+        return [entry["digest"] for entry in pointed_at if _is_descriptor(entry)]
+
     def _get(self, key: str, kind: type) -> t.Any:
         value = (self.document or {}).get(key)
         return value if isinstance(value, kind) else None

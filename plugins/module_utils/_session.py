@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import datetime
 import functools
+import itertools
+import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
@@ -21,6 +23,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ConfigurationError,
     JcrError,
     NotFound,
+    QuotaExceeded,
     RuleError,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._models import format_time
@@ -29,6 +32,10 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import region a
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import token_hours
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token, TokenBroker, default_cache_dir
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport, is_loopback
+
+T = t.TypeVar("T")
+
+_POLL_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between two looks at what is not there yet; the last for ever
 
 
 class Session:
@@ -137,6 +144,39 @@ class Session:
             allowed=self._params["allowed_registry_hosts"],
             loopback_endpoint=is_loopback(self.account.endpoint),
         )
+
+    def need_quota(self, resource_type: str, count: int, *, used: int | None = None) -> None:
+        """Raise QuotaExceeded where the service's quota has no room for C(count) more of C(registry) or C(repository).
+
+        C(used) takes the place of the use that the service tells: its figure for repositories names no registry, so
+        that whoever knows the registry's own number gives it. Silent where the service does not tell the quota: then
+        its answer to the write has to do.
+        """
+        try:
+            quotas = self.client.quotas()
+        except JcrError:
+            return
+        for quota in quotas:
+            taken = quota["used"] if used is None else used
+            if quota["resource_type"] == resource_type and 0 <= quota["limit"] < taken + count:
+                raise QuotaExceeded(
+                    f"the quota has no room for {count} more: {taken} of {quota['limit']} are used "
+                    f"(resource type {resource_type} in {self.region})"
+                )
+
+    def read_until(self, read: t.Callable[[], T], right: t.Callable[[T], bool], seconds: float) -> T:
+        """Read until what is read is right, or C(seconds) have passed; returns what was read last.
+
+        Raises what C(read) raises: DeadlineExceeded as well, because no pause goes beyond the task's own time.
+        """
+        patience = Deadline(self.clock, seconds)
+        for pause in itertools.chain(_POLL_PAUSES, itertools.repeat(_POLL_PAUSES[-1])):
+            found = read()
+            left = patience.left()
+            if right(found) or left == 0.0:
+                return found
+            self.clock.sleep(min(time for time in (pause, left, self.deadline.left()) if time is not None))
+        raise RuntimeError("unreachable: the pauses have no end")
 
     def missing(self, error: NotFound) -> None:
         """Something that the task builds on does not exist.

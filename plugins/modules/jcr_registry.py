@@ -12,6 +12,7 @@ short_description: Create and delete registries in JD Cloud Container Registry
 version_added: 0.1.0
 description:
   - Makes sure that a registry exists, or that it does not.
+  - Before a registry is created, the account's quota is looked at, where the service tells it.
   - The name of a registry is unique among all accounts, and neither it nor the description can be changed later.
     A description that differs from the wanted one is told as drift; see O(on_drift).
 options:
@@ -26,6 +27,36 @@ options:
       - A description of at most 256 characters for a registry that is created.
       - Left out, the description of an existing registry is not looked at.
     type: str
+  force:
+    description:
+      - With O(state=absent), delete the registry although there is something in it, first all images, then the
+        repositories, then the registry itself. There is no way to get them back.
+      - Without it, a registry that is not empty is refused, and nothing is deleted.
+      - Images are deleted one by one, as they were found; what is pushed meanwhile stays, and ends the task.
+    type: bool
+    default: false
+    version_added: 0.2.0
+  max_delete:
+    description:
+      - How many repositories and images together O(force) may delete. Where there are more, nothing is deleted and the
+        failure tells the numbers.
+      - Every manifest counts as an image, so an image for two platforms counts as three with its index.
+    type: int
+    default: 10
+    version_added: 0.2.0
+  wait:
+    description:
+      - Whether to wait after creating until the service lists the registry with its host, and after deleting until it
+        is gone.
+      - With V(false) the service's answer to the request is taken for done.
+    type: bool
+    default: true
+    version_added: 0.2.0
+  wait_timeout:
+    description: How many seconds to wait at most; O(deadline) counts as well.
+    type: float
+    default: 60
+    version_added: 0.2.0
 extends_documentation_fragment:
   - jdcloud.jcr.state
   - jdcloud.jcr.drift
@@ -46,17 +77,17 @@ EXAMPLES = r"""
 ---
 - name: A registry
   jdcloud.jcr.jcr_registry:
-    name: myregistry
+    name: myshop
     description: Images of the web shop
 
 - name: A registry in another region
   jdcloud.jcr.jcr_registry:
-    name: myregistry-east
+    name: myshop-east
     region: cn-east-2
 
 - name: Fail if somebody described the registry otherwise
   jdcloud.jcr.jcr_registry:
-    name: myregistry
+    name: myshop
     description: Images of the web shop
     on_drift: fail
 
@@ -67,9 +98,26 @@ EXAMPLES = r"""
 
 - name: No such registry (it has to be empty)
   jdcloud.jcr.jcr_registry:
-    name: myregistry-east
+    name: myshop-east
     region: cn-east-2
     state: absent
+
+- name: No such registry, nor the repositories and images in it, if they are 50 at most
+  jdcloud.jcr.jcr_registry:
+    name: myshop-lab
+    state: absent
+    force: true
+    max_delete: 50
+
+- name: Give the service more time
+  jdcloud.jcr.jcr_registry:
+    name: myshop
+    wait_timeout: 180
+
+- name: Have a registry, and go on while the service still prepares it
+  jdcloud.jcr.jcr_registry:
+    name: myshop-lab
+    wait: false
 """
 
 RETURN = r"""
@@ -83,7 +131,7 @@ registry:
       description: Its name.
       returned: always
       type: str
-      sample: myregistry
+      sample: myshop
     region:
       description: Its region.
       returned: always
@@ -92,10 +140,10 @@ registry:
     uri:
       description:
         - The host that docker clients speak to.
-        - In check mode, for a registry to be created, the documented one.
+        - The documented one where the service does not tell it yet, as in check mode for a registry to be created.
       returned: always
       type: str
-      sample: myregistry-cn-north-1.jcr.service.jdcloud.com
+      sample: myshop-cn-north-1.jcr.service.jdcloud.com
     description:
       description: Its description.
       returned: always
@@ -111,11 +159,61 @@ registry:
       returned: always
       type: str
       sample: "2026-01-01T12:34:56Z"
+deleted:
+  description:
+    - What was deleted, in check mode what would be.
+    - A task that failed half way tells here what it had deleted until then.
+  returned: with O(state=absent), if nothing was refused beforehand
+  type: dict
+  sample: {"registries": ["myshop-lab"], "repositories": ["shop/api", "shop/web"], "images": 7}
+  contains:
+    registries:
+      description: The registry by its name, or nothing.
+      returned: always
+      type: list
+      elements: str
+      sample: [myshop-lab]
+    repositories:
+      description: The names of the repositories.
+      returned: always
+      type: list
+      elements: str
+      sample: [shop/api, shop/web]
+    images:
+      description: How many images, with an index and its images counted each.
+      returned: always
+      type: int
+      sample: 7
+failed_at:
+  description: What could not be deleted; null if everything was, and only the proof failed.
+  returned: when deleting failed half way
+  type: dict
+  sample: {"registry": "myshop-lab", "repository": "shop/web", "digest": null}
+  contains:
+    registry:
+      description: The registry.
+      returned: always
+      type: str
+      sample: myshop-lab
+    repository:
+      description: The repository, null if it is the registry itself.
+      returned: always
+      type: str
+      sample: shop/web
+    digest:
+      description: The image, null if it is a repository or the registry.
+      returned: always
+      type: str
+not_tried:
+  description: What was to be deleted after that, with the keys of RV(deleted). The next run does the rest.
+  returned: when deleting failed half way
+  type: dict
+  sample: {"registries": ["myshop-lab"], "repositories": [], "images": 0}
 drift:
   description: What differs and cannot be changed, by name of the registry and of the field.
   returned: success
   type: dict
-  sample: {"myregistry": {"description": {"present": "Old text", "wanted": "Images of the web shop"}}}
+  sample: {"myshop": {"description": {"present": "Old text", "wanted": "Images of the web shop"}}}
 error:
   description:
     - What went wrong, for programs; RV(ignore:msg) tells the same to people.
@@ -127,8 +225,8 @@ error:
   sample:
     kind: not_found
     act: delete registry
-    object: "'myregistry' in cn-north-1"
-    message: "the service answered 404 NOT_FOUND: registry myregistry does not exist"
+    object: "'myshop' in cn-north-1"
+    message: "the service answered 404 NOT_FOUND: registry myshop does not exist"
     cure: Check the name and the region.
     code: 404
     status: NOT_FOUND

@@ -14,6 +14,7 @@ import typing as t
 
 import pytest
 
+from tests.support.contents import fill
 from tests.support.emulator import RunningEmulator
 from tests.support.tasks import WAYS, Account, Run, run_here
 
@@ -82,6 +83,20 @@ def test_ritual(account: Account, run: Run, name: str, options: dict, first: lis
         assert again["changed"] is False
         assert writes(account, before) == []
         assert again.keys() == done.keys()
+
+
+def test_ritual_of_a_cascade(account: Account, run: Run) -> None:
+    """A registry with all that is in it: what a prediction tells as deleted is what is deleted."""
+    fill(account.emulator, "myregistry", {"shop/web": ["1.0", "2.0"], "shop/empty": []})
+    wish = {"name": "myregistry", "state": "absent", "force": True}
+    for changed, images in ((True, 2), (False, 0)):
+        before = last_index(account)
+        predicted = ok(run(account, "jcr_registry", wish, check=True))
+        assert writes(account, before) == []
+        done = ok(run(account, "jcr_registry", wish))
+        assert (done["changed"], done["deleted"]["images"]) == (changed, images)
+        assert done == predicted
+        assert done.keys() == {"changed", "registry", "deleted", "drift", "diff"}
 
 
 @pytest.mark.parametrize(("name", "options", "first"), OBJECTS, ids=[row[0] for row in OBJECTS])

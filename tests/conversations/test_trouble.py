@@ -251,6 +251,9 @@ def test_bad_options(account: Account, run: Run, name: str, options: dict[str, t
         ({"timeout": 0}, "timeout is 0 seconds", "Leave it out"),
         ({"deadline": -1}, "deadline is -1 seconds", "Leave it out"),
         ({"retries": -1}, "retries is -1", "0 or more"),
+        ({"max_delete": -1}, "max_delete is -1", "0 or more"),
+        ({"wait_timeout": 0}, "wait_timeout is 0 seconds", "or wait: false"),
+        ({"wait_timeout": "nan"}, "wait_timeout is nan seconds", "or wait: false"),
     ],
 )
 def test_options_that_cannot_work(account: Account, run: Run, options: dict[str, t.Any], cause: str, cure: str) -> None:
@@ -335,7 +338,34 @@ def test_region_that_is_not_known(account: Account, run: Run) -> None:
 def test_quota_full(account: Account, run: Run) -> None:
     prepared(account, *(("jcr_registry", {"name": f"registry-{number}"}) for number in range(5)))
     result = run(account, "jcr_registry", REGISTRY)
-    about = "create registry 'myregistry' in cn-north-1"
+    about = "manage registry 'myregistry' in cn-north-1"
+    assert_failure(result, "quota_exceeded", about, "no room for 1 more: 5 of 5 are used", "raise the quota")
+    assert run(account, "jcr_registry", REGISTRY, check=True) == result
+    assert calls(account, "createRegistry") == 5, "the sixth was not asked for"
+    existing = run(account, "jcr_registry", {"name": "registry-4"})
+    assert existing["changed"] is False, "what exists needs no quota"
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"status": {"http": 403}},
+        {"status": {"http": 404, "message": "no route and no API found with those values"}},
+        {"wrong_type": {"member": "result.quotas", "value": "none"}},
+        {"wrong_type": {"member": "result.quotas", "value": []}},
+        {"wrong_type": {"member": "result.quotas.0.limit", "value": -1}},
+        {"wrong_type": {"member": "result.quotas.0.limit", "value": None}},
+    ],
+    ids=as_id,
+)
+def test_quota_that_cannot_be_told(account: Account, run: Run, action: t.Any) -> None:
+    """It is the service's to judge then: it creates the registry, or refuses it in its own words."""
+    prepared(account, *(("jcr_registry", {"name": f"registry-{number}"}) for number in range(4)))
+    account.emulator.faults([{"match": {"operation": "describeQuotas"}, "times": 3, "action": action}])
+    assert run(account, "jcr_registry", {**REGISTRY, "retries": 0}, check=True)["changed"] is True
+    assert run(account, "jcr_registry", {**REGISTRY, "retries": 0})["changed"] is True
+    result = run(account, "jcr_registry", {"name": "registry-6", "retries": 0})
+    about = "create registry 'registry-6' in cn-north-1"
     assert_failure(result, "quota_exceeded", about, "5 of 5 are used", "raise the quota", answered=True)
     assert calls(account, "createRegistry") == 6, "a quota is not waited for"
 
@@ -350,19 +380,42 @@ def test_quota_of_repositories_full(registry: Account, run: Run) -> None:
 
 def test_registry_that_is_not_empty(registry: Account, run: Run) -> None:
     prepared(registry, ("jcr_repository", REPOSITORY))
-    result = run(registry, "jcr_registry", {**REGISTRY, "state": "absent"})
-    cure = "delete its repositories first"
+    gone = {**REGISTRY, "state": "absent"}
+    result = run(registry, "jcr_registry", gone)
+    cure = "delete its repositories first, or set force: true"
     about = "delete registry 'myregistry' in cn-north-1"
-    assert_failure(result, "precondition", about, "still has 1 repositories", cure, answered=True)
+    assert_failure(result, "precondition", about, "still has 1 repository: 'shop/web'", cure)
+    assert run(registry, "jcr_registry", gone, check=True) == result
+    assert calls(registry, "deleteRegistry") == 0, "it was not asked for"
     assert [held["name"] for held in registry.emulator.state()["registries"]] == ["myregistry"]
 
 
 def test_name_that_another_account_has(account: Account, run: Run) -> None:
     account.emulator.settings({"taken_names": ["myregistry"]})
     result = run(account, "jcr_registry", REGISTRY)
-    cure = "unique among all accounts and regions: choose another name"
+    cure = "Choose another name, or, if it is yours, give its region"
     about = "create registry 'myregistry' in cn-north-1"
-    assert_failure(result, "already_exists", about, "409 ALREADY_EXISTS", cure, answered=True)
+    cause = "409 ALREADY_EXISTS: registry myregistry already exists; this account has none of that name in cn-north-1"
+    assert_failure(result, "already_exists", about, cause, cure, answered=True)
+
+
+@pytest.mark.parametrize("check", [False, True], ids=["run", "check"])
+def test_name_that_another_account_has_judged_by_the_service(account: Account, run: Run, check: bool) -> None:
+    account.emulator.settings({"taken_names": ["myregistry"]})
+    result = run(account, "jcr_registry", {**REGISTRY, "validate_names": "server"}, check=check)
+    about = "manage registry 'myregistry' in cn-north-1"
+    cure = "Choose another name, or, if it is yours, give its region"
+    assert_failure(result, "already_exists", about, "taken already: registry myregistry already exists", cure)
+    assert calls(account, "createRegistry") == 0
+
+
+def test_registry_of_another_region(account: Account, run: Run) -> None:
+    """It is this account's own, but not here."""
+    prepared(account, ("jcr_registry", {**REGISTRY, "region": "cn-east-2"}))
+    result = run(account, "jcr_registry", REGISTRY)
+    about = "create registry 'myregistry' in cn-north-1"
+    cause = "taken by another account or in another region"
+    assert_failure(result, "already_exists", about, cause, "if it is yours, give its region", answered=True)
 
 
 @pytest.mark.parametrize("name", ["jcr_registry", "jcr_repository"])

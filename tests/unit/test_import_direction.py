@@ -47,7 +47,7 @@ LAYERS = (
     ("_connection",),
     ("_secrets",),
     ("_declared", "_bulk", "_selection"),
-    ("_models", "_plan", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
+    ("_models", "_plan", "_cascade", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
     ("_manifest", "_times", "_candidates", "_imageconfig", "_pattern", "_quantities", "_semver"),
     ("_imagesource",),
     ("_errors",),

@@ -48,6 +48,20 @@ def facts(manifest: Manifest):
 
 
 @pytest.mark.parametrize(
+    ("document", "references"),
+    [
+        (image(), []),
+        (index({}, {}), [LAYER, LAYER]),
+        (image(subject={"digest": CONFIG, "size": 7}), [CONFIG]),
+        ({**index({}), "subject": {"digest": CONFIG, "size": 7}}, [LAYER, CONFIG]),
+        (image(subject=CONFIG, manifests=[CONFIG, None, {"digest": "sha256:1", "size": 1}]), []),
+    ],
+)
+def test_tells_what_a_manifest_points_at(document, references):
+    assert parsed(document).references == references
+
+
+@pytest.mark.parametrize(
     ("document", "told"),
     [
         (image(), (DOCKER, CONFIG, 1023, [])),
@@ -106,7 +120,7 @@ def test_what_is_no_json_object_is_no_manifest(text):
 
 
 keys = st.sampled_from(
-    ["mediaType", "schemaVersion", "config", "layers", "manifests", "platform", "os", "digest", "size"]
+    ["mediaType", "schemaVersion", "config", "layers", "manifests", "subject", "platform", "os", "digest", "size"]
 )
 leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just(CONFIG)
 documents = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5))
@@ -120,6 +134,7 @@ def test_no_document_makes_it_stumble(document):
     assert config_digest in (None, CONFIG)
     assert size is None or size >= 0
     assert all(isinstance(platform, str) for platform in platforms)
+    assert all(reference == CONFIG for reference in parsed(document).references)
     for child in parsed(document).children:
         assert child["digest"] == CONFIG and child["size"] >= 0
         assert all(child[key] is None or isinstance(child[key], str) for key in ("media_type", "platform"))

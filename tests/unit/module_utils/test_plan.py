@@ -80,6 +80,21 @@ def test_nothing_wanted_is_nothing_done():
     assert (plan.changes, plan.changed, plan.diff(ALL)) == ((), False, {"before": {}, "after": {}})
 
 
+def test_what_was_done_of_a_plan():
+    """What others did is told as it is now, with its drift; what is gone and not asked for any more is gone."""
+    want = {"mine": A, "theirs": {"colour": "blue"}, "gone": None}
+    plan = make_plan({"gone": A}, want, fixed=("colour",))
+    left = make_plan({"mine": A, "theirs": A}, {"mine": A, "theirs": {"colour": "blue"}}, fixed=("colour",))
+    done = plan.only({"mine"}, left)
+    assert [(change.key, change.action) for change in done.changes] == [
+        ("mine", CREATE),
+        ("theirs", NONE),
+        ("gone", NONE),
+    ]
+    assert done.changes[1].drift == {"colour": ("red", "blue")}
+    assert done.diff(ALL) == {"before": {"theirs": A}, "after": {"mine": A, "theirs": A}}
+
+
 fields = st.dictionaries(st.sampled_from(["label", "colour", "size"]), st.integers(0, 2) | st.none(), max_size=3)
 states = st.dictionaries(st.sampled_from("abcd"), st.none() | fields, max_size=4)
 
