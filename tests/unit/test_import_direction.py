@@ -23,11 +23,13 @@ MODULE_UTILS = f"{COLLECTION}.plugins.module_utils"
 LAYERS = (
     ("_host",),
     ("_resource_image", "_resource_login", "_resource_registry", "_resource_repository", "_resource_token", "_on_host"),
+    ("_rotatedtoken",),
+    ("_validtoken", "_releasedtokens"),
     ("_session",),
     ("_resource",),
     ("_options",),
     ("_dockerlogin", "_engine", "_xlsx", "_tokens", "_distribution", "_archive"),
-    ("_credentialstore", "_engineclient", "_tokencache", "_dockerarchive"),
+    ("_credentialstore", "_engineclient", "_tokencache", "_consolefile", "_dockerarchive"),
     ("_enginefault", "_stream", "_ocilayout"),
     ("_folder", "_tarball"),
     ("_filerange",),
@@ -39,7 +41,7 @@ LAYERS = (
     ("_connection",),
     ("_secrets",),
     ("_models", "_plan", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
-    ("_manifest", "_times", "_candidates"),
+    ("_manifest", "_times", "_candidates", "_ledger"),
     ("_imagesource",),
     ("_errors",),
 )
