@@ -23,7 +23,7 @@ WINDOW = datetime.timedelta(hours=1)
 LONGEST_LIFE = datetime.timedelta(hours=24)
 # An issue of our own is written down when it is asked for and again when it is answered, by a clock that follows the
 # service's whole seconds. A deduced issue this near to one of ours is taken for the same one.
-_SAME = datetime.timedelta(minutes=5)
+_SAME = datetime.timedelta(minutes=2)
 _MARGIN = datetime.timedelta(minutes=1)  # by which the service's time may be known wrongly
 
 Times = t.Iterable[datetime.datetime]

@@ -63,8 +63,8 @@ def test_what_may_have_been_issued_earlier_does_not_count(remaining):
 
 def test_an_issue_of_ours_is_not_counted_twice():
     assert Ledger.of(ago(30), expiries(30), NOW).issues == ago(30)
-    assert Ledger.of(ago(30), expiries(26), NOW).issues == ago(30)  # asked for, and answered late
-    assert len(Ledger.of(ago(30), expiries(24), NOW).issues) == 2
+    assert Ledger.of(ago(30), expiries(29), NOW).issues == ago(30)  # asked for, and answered late
+    assert len(Ledger.of(ago(30), expiries(27), NOW).issues) == 2
     assert len(Ledger.of(ago(30), expiries(31, 30), NOW).issues) == 2
     assert len(Ledger.of(ago(31, 30), expiries(30, 29), NOW).issues) == 2
 

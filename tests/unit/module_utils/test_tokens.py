@@ -468,6 +468,54 @@ def test_a_full_disk_after_the_issue_does_not_lose_the_token(broker, client, mon
     assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
 
 
+# --- what others issued ----------------------------------------------------------------------------------------------
+
+
+def test_what_others_surely_issued_is_counted_without_asking_for_a_sixth(broker, client, clock, service):
+    for _number in range(3):
+        service.issue(24)
+        clock.advance(600)
+    for _number in range(2):
+        acquire(broker, hours=2, minutes=120)
+    assert broker.ledger(REGISTRY) == {"issued_last_hour": 5, "next_slot_at": START + HOUR}
+    sent = client.calls.count("issue")
+    with pytest.raises(TokenBudgetExceeded, match=r"5 were issued .* \(2 written down here, 3 deduced") as refused:
+        acquire(broker, hours=12, minutes=150)
+    assert "2026-01-01T13:34:56Z" in refused.value.message
+    with pytest.raises(TokenBudgetExceeded) as foreseen:
+        broker.foresee(REGISTRY, min_remaining=150 * MINUTE)
+    assert foreseen.value.message == refused.value.message
+    assert client.calls.count("issue") == sent
+    assert acquire(broker, hours=12, minutes=150, on_rate_limit="wait").issued
+    assert clock.slept == [3600 - 3 * 600]
+
+
+def test_what_others_may_have_issued_before_is_left_to_the_service(broker, client, clock, service):
+    for _number in range(5):
+        service.issue(23)
+    with pytest.raises(TokenBudgetExceeded, match="the service refused"):
+        acquire(broker)
+    assert client.calls.count("issue") == 1
+
+
+def test_our_own_long_tokens_count_once(broker, clock):
+    for _number in range(4):
+        acquire(broker, hours=24, minutes=24 * 60 - 1)
+        clock.advance(121)
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 4
+    assert acquire(broker, hours=24, minutes=24 * 60 - 1).issued
+
+
+def test_a_lost_cache_does_not_forget_long_tokens(broker, cache, client):
+    for _number in range(5):
+        acquire(broker, hours=24, minutes=24 * 60)
+    (path,) = cache_files(cache)
+    path.unlink()
+    with pytest.raises(TokenBudgetExceeded, match=r"0 written down here, 5 deduced"):
+        acquire(broker)
+    assert client.calls.count("issue") == 5
+
+
 # --- on_rate_limit ---------------------------------------------------------------------------------------------------
 
 
@@ -560,6 +608,10 @@ def test_in_check_mode_nothing_is_issued_released_or_written(broker, client, cac
         lambda: acquire(broker),
         lambda: broker.release(REGISTRY, Secret("x")),
         lambda: broker.release_all(REGISTRY),
+        lambda: renew(broker),
+        lambda: broker.adopt(REGISTRY, Secret("x"), Secret("y"), START + HOUR),
+        lambda: broker.hand_over(REGISTRY, None, ()),
+        lambda: broker.reject(REGISTRY, None, ProtocolError("no")),
     ):
         with pytest.raises(CheckModeViolation):
             act()
@@ -584,6 +636,118 @@ def test_of_a_missing_registry_no_token_is_held(broker, client):
     client.listing_faults = [NotFound("no such registry")]
     assert broker.held(REGISTRY) == []
     assert cached(broker, MINUTE) is None
+
+
+# --- rotating --------------------------------------------------------------------------------------------------------
+
+
+def renew(broker, *old, on_rate_limit="fail"):
+    return broker.renew(
+        REGISTRY, hours=12, replacing={token.authorization_token for token in old}, on_rate_limit=on_rate_limit
+    )
+
+
+def hand_over(broker, new, *old):
+    broker.hand_over(REGISTRY, new, {token.authorization_token for token in old})
+
+
+def test_until_it_is_handed_over_nobody_else_uses_the_new_token(broker):
+    old = acquire(broker)
+    new = renew(broker, old)
+    assert new.issued
+    assert acquire(broker).password == old.password
+    assert [token.unfinished for token in broker.owned(REGISTRY)] == [False, True]
+    hand_over(broker, new, old)
+    assert acquire(broker).password == new.password
+    assert broker.held(REGISTRY) == [acquire(broker)]
+    assert [token.unfinished for token in broker.owned(REGISTRY)] == [True, False]
+    broker.release(REGISTRY, old.authorization_token)
+    assert [token.unfinished for token in broker.owned(REGISTRY)] == [False]
+
+
+def test_a_new_token_is_better_than_an_issue(broker, clock):
+    """A rotation that stopped left a token that nobody uses: before another one is issued, it is taken."""
+    old = acquire(broker, hours=1)
+    new = renew(broker, old)
+    clock.advance(2400)
+    assert acquire(broker).password == new.password
+
+
+def test_two_rotations_at_once_share_one_issue(broker, client):
+    old = acquire(broker)
+    first, second = renew(broker, old), renew(broker, old)
+    assert (first.issued, second.issued, first.password) == (True, False, second.password)
+    hand_over(broker, first, old)
+    hand_over(broker, second, old)
+    assert [token.password for token in broker.held(REGISTRY)] == [first.password]
+    assert client.calls.count("issue") == 2
+
+
+def test_what_another_task_had_issued_meanwhile_is_not_replaced(broker):
+    old = acquire(broker, hours=1)
+    new = renew(broker, old)
+    other = acquire(broker, hours=24, minutes=13 * 60)
+    hand_over(broker, new, old)
+    assert {token.password for token in broker.held(REGISTRY)} == {new.password, other.password}
+
+
+def test_a_cache_that_was_removed_meanwhile_holds_the_new_token(broker, cache):
+    old = acquire(broker)
+    new = renew(broker, old)
+    for path in cache_files(cache):
+        path.unlink()
+    hand_over(broker, new, old)
+    assert acquire(broker).password == new.password
+
+
+@pytest.mark.parametrize("problem", ["expiry", "disk"])
+def test_a_new_token_that_cannot_be_kept_is_given_back(broker, client, service, monkeypatch, problem):
+    old = acquire(broker)
+    if problem == "expiry":
+        client.expiry = None
+    else:
+        writes = []
+        write_private = _tokencache.write_private
+
+        def write(path, data):
+            writes.append(data)
+            if len(writes) == 2:
+                raise FileError("No space left on device", act="write", obj=f"'{path}'")
+            write_private(path, data)
+
+        monkeypatch.setattr(_tokencache, "write_private", write)
+    with pytest.raises(FileError if problem == "disk" else ProtocolError) as caught:
+        renew(broker, old)
+    assert "the old tokens stay as they are, the new one was given back" in caught.value.message
+    assert list(service.valid()) == [old.authorization_token.reveal()]
+    assert acquire(broker).password == old.password
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 2
+
+
+@pytest.mark.parametrize("policy", ["fail", "reuse", "wait"])
+def test_a_rotation_needs_a_slot(broker, client, clock, policy):
+    use_up(broker, clock, hours=2, every=60)
+    old = broker.held(REGISTRY)
+    replacing = {token.authorization_token for token in old}
+    if policy == "wait":
+        broker.foresee_renewal(REGISTRY, replacing=replacing, on_rate_limit=policy)
+        assert renew(broker, *old, on_rate_limit=policy).issued
+        return
+    with pytest.raises(TokenBudgetExceeded) as foreseen:
+        broker.foresee_renewal(REGISTRY, replacing=replacing, on_rate_limit=policy)
+    with pytest.raises(TokenBudgetExceeded) as refused:
+        renew(broker, *old, on_rate_limit=policy)
+    assert foreseen.value.message == refused.value.message
+    assert client.calls.count("issue") == 5
+
+
+def test_what_is_written_is_free_of_what_is_dead(broker, cache, clock):
+    dead = acquire(broker, hours=1)
+    clock.advance(3600)
+    broker.adopt(REGISTRY, Secret("other"), Secret("password"), clock.now() + HOUR)
+    content = json.loads(cache_files(cache)[0].read_text())
+    assert [entry["password"] for entry in content["tokens"]] == ["password"] != [dead.password.reveal()]
+    assert content["issues"] == []
 
 
 # --- releasing -------------------------------------------------------------------------------------------------------
@@ -643,6 +807,7 @@ BROKEN_CACHES = {
     "another key": lambda text: text.replace('"key": "', '"key": "0'),
     "no tokens": lambda text: text.replace('"tokens"', '"other"'),
     "password is a number": lambda text: text.replace('"0000000000000001"', "1"),
+    "rotation is a number": lambda text: text.replace('"expires_at"', '"renewed_at": 5, "expires_at"'),
     "time without zone": lambda text: text.replace("+00:00", ""),
     "tokens is a text": lambda text: json.dumps({**json.loads(text), "tokens": "abc"}),
     "issues is a number": lambda text: json.dumps({**json.loads(text), "issues": 5}),
@@ -774,6 +939,27 @@ class AnyHistory(RuleBasedStateMachine):
             assert found is None or token.authorization_token == found.authorization_token
             if not token.issued and on_rate_limit != "reuse":
                 assert token.expires_at - self.service.now() > min_remaining
+
+    @rule(before=st.sampled_from(BEFORE), after=st.sampled_from(AFTER), stop=st.integers(0, 3))
+    def rotate(self, before, after, stop):
+        """A rotation, which may end after each of its steps: a token that was held is never replaced by none."""
+        self.client.before, self.client.after = before, after
+        owned = self.broker.owned(REGISTRY)
+        old = [token for token in owned if not token.unfinished]
+        try:
+            new = renew(self.broker, *old)
+        except (TokenBudgetExceeded, UnknownOutcome, ServerError, Forbidden, Unreachable, Killed):
+            assert len(self.broker.owned(REGISTRY)) >= len(owned)
+            return
+        assert new.issued or any(token.unfinished for token in owned)
+        if stop > 0:
+            hand_over(self.broker, new, *old)
+        for token in old[: stop - 1] if stop > 1 else []:
+            self.broker.release(REGISTRY, token.authorization_token)
+        held = self.broker.held(REGISTRY)
+        assert held
+        if stop > 0:
+            assert held[0].password == new.password
 
     @rule(seconds=st.integers(1, 7200))
     def time_passes(self, seconds):
