@@ -40,7 +40,6 @@ class RotatedToken(ValidToken):
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self.old: dict[str, Token] | None = None  # by fingerprint, as they were when the task began
-        self.is_resumed = False
         self.is_handed_over = False
 
     def purpose(self) -> tuple[str, str]:
@@ -56,13 +55,23 @@ class RotatedToken(ValidToken):
         if self.old is None:
             owned = self.session.owned_tokens(self.registry)
             self.token = next((token for token in owned if token.unfinished), None)
-            self.is_resumed = self.token is not None
             old = [token for token in owned if not token.unfinished]
             self.old = {token.authorization_token.fingerprint(): token for token in old}
             listed = {token.authorization_token for token in owned}
         else:
             listed = {entry["authorization_token"] for entry in self.session.client.tokens(self.registry)}
+            self._follow(listed)
         return {self.registry: self._current(listed), **self._new_file_state(), **self._old_states(listed)}
+
+    def _follow(self, listed: set[Secret]) -> None:
+        """Where another rotation has replaced the new token meanwhile, take that one's."""
+        if not self.is_handed_over or self.token.authorization_token in listed:
+            return
+        for token in self.session.held_tokens(self.registry):
+            if token.authorization_token not in self._replacing:
+                self.token = token
+                listed.add(token.authorization_token)
+                return
 
     def _current(self, listed: t.Collection[Secret]) -> dict[str, t.Any] | None:
         """The token that other tasks use now."""

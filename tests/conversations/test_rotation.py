@@ -333,6 +333,22 @@ def test_absent_also_releases_what_a_stopped_rotation_left(account: Account, run
     assert valid(account) == []
 
 
+def test_a_rotation_that_another_one_overtakes_is_done(account: Account, monkeypatch) -> None:
+    password(account)
+    release = RotatedToken._release
+
+    def overtaken(resource, doomed):
+        monkeypatch.undo()
+        ok(run_here(account, "jcr_token", ROTATED))  # goes on with the same token
+        ok(run_here(account, "jcr_token", ROTATED))  # has another one issued
+        yield from release(resource, doomed)
+
+    monkeypatch.setattr(RotatedToken, "_release", overtaken)
+    result = ok(run_here(account, "jcr_token", {**ROTATED, "return_secret": True}))
+    assert valid(account) == [result["token"]["password"]] == [password(account)]
+    assert issues(account) == 3
+
+
 # --- bad input -------------------------------------------------------------------------------------------------------
 
 

@@ -281,15 +281,18 @@ def test_many_rotations_at_once(tokens: Tokens, account: Account) -> None:
     results = in_processes(
         [lambda: run_here(account, "jcr_token", {"registry": "myregistry", "state": "rotated"})] * ROTATORS
     )
-    failed = [result["msg"] for result in results if result.get("failed")]
+    # One that begins when another has ended replaces that one's token, perhaps before a third could prove it.
+    failed = [result["error"]["kind"] for result in results if result.get("failed")]
     valid = {token["authorization_token"] for token in client.tokens("myregistry")}
-    held = {token.authorization_token for token in tokens.broker().owned("myregistry")}
+    held = {token.authorization_token for token in tokens.broker().held("myregistry")}
     issued = tokens.issued("myregistry")
-    figures.tell(f"{ROTATORS} rotations at once: {issued - 1} issues, {len(failed)} failed, {len(valid)} token left")
+    figures.tell(
+        f"{ROTATORS} rotations at once: {issued - 1} issued, {len(failed)} failed, {len(valid)} valid in the end"
+    )
     assert held == valid
     assert len(valid) >= 1
-    assert issued == tokens.counted("myregistry") <= 5
-    assert all("within the last hour" in message for message in failed)
+    assert issued <= tokens.counted("myregistry") <= 5
+    assert set(failed) <= {"token_budget", "authentication"}
 
 
 def _ask_if_there_are(tokens: Tokens, registry: str) -> None:
