@@ -13,7 +13,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   hours:
-    description: How many hours a newly issued token lives, from 1 to 24.
+    description: How many hours a newly issued token lives, from 1 to 24; a whole number.
     type: int
     default: 12
   min_remaining:
@@ -32,6 +32,6 @@ options:
     description:
       - The directory in which tokens are kept until they expire, readable by its owner only.
       - Without it, E(JCR_TOKEN_CACHE) is used, and then C(jdcloud-jcr) in the user's cache directory.
-      - Tasks that share it share their tokens. Deleting its files forgets the tokens.
+      - Tasks that share it share their tokens. Deleting its files forgets the tokens, which stay valid.
     type: path
 """

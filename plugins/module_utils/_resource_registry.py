@@ -162,19 +162,36 @@ class RegistryResource(ServiceResource):
     # --- what must not be done ---------------------------------------------------------------------------------------
 
     def foresee(self, plan: Plan) -> None:
+        self._check_quota(plan)
+        refusal = self._not_empty()
+        if refusal:
+            cause = refusal.cause[:1].upper() + refusal.cause[1:]
+            self.host.warn(
+                f"{cause}, and force is not set: predicted as if an earlier task of the real run deletes what is in it."
+            )
+        else:
+            self._check_cap(plan)
+
+    def _check_quota(self, plan: Plan) -> None:
         if plan.to_do(CREATE):
             self.session.need_quota("registry", 1)
-        if self._contents and self._contents.repositories:
-            self._check_contents(self._contents, plan)
 
-    def _check_contents(self, contents: _cascade.Contents, plan: Plan) -> None:
-        """Refuse to delete what was not asked for, and more than was asked for."""
-        names = list(contents.repositories)
+    def _not_empty(self) -> PreconditionFailed | None:
+        """Why the registry cannot be deleted without force; None if it can be, or is to be deleted with force."""
+        names = list(self._contents.repositories) if self._contents else []
+        if self.params["force"] or not names:
+            return None
+        shown = ", ".join(f"'{name}'" for name in names[:_SHOWN_NAMES]) + (", ..." * (len(names) > _SHOWN_NAMES))
+        noun = "repository" if len(names) == 1 else "repositories"
+        told = f"registry '{self.params['name']}' still has {len(names)} {noun}: {shown}"
+        return PreconditionFailed(told, cure=_NOT_EMPTY_CURE)
+
+    def _check_cap(self, plan: Plan) -> None:
+        """Refuse to delete more than was asked for."""
+        contents = self._contents
+        if not contents or not contents.repositories:
+            return
         inside = [change.key for change in plan.to_do(DELETE) if change.key != contents.registry]
-        if not self.params["force"]:
-            shown = ", ".join(f"'{name}'" for name in names[:_SHOWN_NAMES]) + (", ..." * (len(names) > _SHOWN_NAMES))
-            noun = "repository" if len(names) == 1 else "repositories"
-            raise PreconditionFailed(f"it still has {len(names)} {noun}: {shown}", cure=_NOT_EMPTY_CURE)
         cap = self.params["max_delete"]
         if contents.images is None:
             told = f"{_cascade.in_words(inside)} with all images in them would be deleted, but max_delete is {cap}"
@@ -187,10 +204,18 @@ class RegistryResource(ServiceResource):
 
     # --- doing it ----------------------------------------------------------------------------------------------------
 
+    def _approve(self, plan: Plan) -> None:
+        """Refuse what cannot be done, or was not asked for, before the first write."""
+        self._check_quota(plan)
+        refusal = self._not_empty()
+        if refusal:
+            raise refusal
+        self._check_cap(plan)
+        self._approved = True
+
     def apply(self, plan: Plan) -> t.Iterator[str]:
         if not self._approved:
-            self.foresee(plan)
-            self._approved = True
+            self._approve(plan)
         for change in plan.to_do(CREATE):
             self._create(change)
             yield change.key

@@ -30,6 +30,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._models import format_
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import region as check_region
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import token_hours
+from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token, TokenBroker, default_cache_dir
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport, is_loopback
 
@@ -197,6 +198,8 @@ class Session:
     def check_token_options(self) -> None:
         """Refuse hours and min_remaining that can never be met."""
         hours = token_hours(self._params["hours"])
+        if isinstance(self._params["min_remaining"], bool):  # which passes as the number 0 or 1 otherwise
+            raise RuleError("min_remaining is not a number of minutes but of type bool", cure="Give it as a number.")
         if not 0 <= self._params["min_remaining"] < hours * 60:
             raise RuleError(
                 f"min_remaining is {self._params['min_remaining']} minutes, but a token of {hours} h must outlive it",
@@ -209,16 +212,32 @@ class Session:
             registry,
             hours=self._params["hours"],
             min_remaining=self.min_remaining,
-            on_rate_limit=self._params["on_rate_limit"],
+            on_rate_limit=self._policy,
         )
         self.keep_token(token)
         if token.expires_at is None:  # the broker does not keep it, so that this task is the only one to know it
             self._unkept[registry] = token
         return token
 
+    def renewed_token(self, registry: str, replacing: t.Collection[Secret]) -> Token:
+        """A token to put in the place of others; the broker's hand_over() does that."""
+        token = self.broker.renew(
+            registry, hours=self._params["hours"], replacing=replacing, on_rate_limit=self._policy
+        )
+        self.keep_token(token)
+        return token
+
+    def foresee_renewal(self, registry: str, replacing: t.Collection[Secret]) -> None:
+        """Fail as renewed_token() would for want of a free slot. Issues and writes nothing."""
+        self.broker.foresee_renewal(registry, replacing=replacing, on_rate_limit=self._policy)
+
+    @property
+    def _policy(self) -> str:
+        return self._params["on_rate_limit"]
+
     def foresee_token(self, registry: str) -> None:
         """Fail as token() would for want of a free slot, as far as the cache can tell. Issues and writes nothing."""
-        self.broker.foresee(registry, min_remaining=self.min_remaining, on_rate_limit=self._params["on_rate_limit"])
+        self.broker.foresee(registry, min_remaining=self.min_remaining, on_rate_limit=self._policy)
 
     def usable_tokens(self, registry: str) -> list[Token]:
         """The cached tokens that token() would be content with now, the longest living first. Issues, writes nothing.
@@ -229,16 +248,22 @@ class Session:
             return [self._unkept[registry]]
         held = self.held_tokens(registry)
         long_enough = [token for token in held if token.expires_at - self.client.now() > self.min_remaining]
-        if not long_enough and self._params["on_rate_limit"] == "reuse":
+        if not long_enough and self._policy == "reuse":
             return held if self.broker.ledger(registry)["next_slot_at"] else []
         return long_enough
 
     def held_tokens(self, registry: str) -> list[Token]:
         """The cached tokens of C(registry) that the service lists as valid, the longest living first."""
-        held = self.broker.held(registry)
-        for token in held:
+        return self._kept_secret(self.broker.held(registry))
+
+    def owned_tokens(self, registry: str) -> list[Token]:
+        """As held_tokens(), with those that a rotation has replaced and not released yet."""
+        return self._kept_secret(self.broker.owned(registry))
+
+    def _kept_secret(self, tokens: list[Token]) -> list[Token]:
+        for token in tokens:
             self.keep_token(token)
-        return held
+        return tokens
 
     def keep_token(self, token: Token) -> None:
         self._host.keep_secret(token.password)

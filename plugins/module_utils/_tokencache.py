@@ -39,11 +39,17 @@ _FORMAT = 1
 
 @dataclasses.dataclass(frozen=True)
 class KeptToken:
-    """A token in the cache; its expiry is always known."""
+    """A token in the cache; its expiry is always known.
+
+    renewed_at: when a rotation had this one issued that has not handed it over yet. replaced_at: when a rotation put
+    another one in its place; it is there only until it is released.
+    """
 
     authorization_token: Secret
     password: Secret
     expires_at: datetime.datetime
+    renewed_at: datetime.datetime | None = None
+    replaced_at: datetime.datetime | None = None
 
 
 @dataclasses.dataclass
@@ -109,17 +115,22 @@ def _encode(state: CacheState, key: str) -> bytes:
     content = {
         "format": _FORMAT,
         "key": key,
-        "tokens": [
-            {
-                "authorization_token": kept.authorization_token.reveal(),
-                "password": kept.password.reveal(),
-                "expires_at": kept.expires_at.isoformat(),
-            }
-            for kept in state.tokens
-        ],
+        "tokens": [_encode_token(kept) for kept in state.tokens],
         "issues": [issue.isoformat() for issue in state.issues],
     }
     return json.dumps(content, indent=1).encode("ascii")
+
+
+def _encode_token(kept: KeptToken) -> dict[str, t.Any]:
+    entry: dict[str, t.Any] = {
+        "authorization_token": kept.authorization_token.reveal(),
+        "password": kept.password.reveal(),
+        "expires_at": kept.expires_at.isoformat(),
+    }
+    for name, moment in (("renewed_at", kept.renewed_at), ("replaced_at", kept.replaced_at)):
+        if moment is not None:
+            entry[name] = moment.isoformat()
+    return entry
 
 
 def _decode(content: bytes, key: str) -> CacheState:
@@ -127,11 +138,16 @@ def _decode(content: bytes, key: str) -> CacheState:
     data = json.loads(content)
     if data["format"] != _FORMAT or data["key"] != key:
         raise ValueError("another format, or the cache of another account or registry")
-    tokens = [
-        KeptToken(Secret(entry["authorization_token"]), Secret(entry["password"]), _aware(entry["expires_at"]))
-        for entry in data["tokens"]
-    ]
-    return CacheState(tokens, [_aware(issue) for issue in data["issues"]])
+    return CacheState([_decode_token(entry) for entry in data["tokens"]], [_aware(issue) for issue in data["issues"]])
+
+
+def _decode_token(entry: t.Mapping[str, t.Any]) -> KeptToken:
+    return KeptToken(
+        Secret(entry["authorization_token"]),
+        Secret(entry["password"]),
+        _aware(entry["expires_at"]),
+        *(_aware(entry[name]) if name in entry else None for name in ("renewed_at", "replaced_at")),
+    )
 
 
 def _aware(text: str) -> datetime.datetime:

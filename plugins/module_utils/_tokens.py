@@ -12,7 +12,11 @@ asked for: a killed process or a lost answer counts as an issue. All of it happe
 region and registry, so that parallel tasks share one token.
 
 The listing of the service also holds tokens that others issued. They are credentials of those others: they only serve
-to see whether a token of our own is still valid, and are never returned or kept.
+to see whether a token of our own is still valid and how many were surely issued (_ledger), and are never returned or
+kept.
+
+A rotation is renew(), hand_over() and release() of what was replaced. Each step leaves in the cache what the next one
+needs, so that a rotation that ended in the middle is taken up again by the next, without another issue.
 """
 
 from __future__ import annotations
@@ -32,11 +36,18 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     FileError,
     JcrError,
     NotFound,
+    ProtocolError,
     QuotaExceeded,
     RateLimited,
     ServerError,
     TokenBudgetExceeded,
     Unreachable,
+)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._ledger import (
+    ISSUES_AN_HOUR,
+    LONGEST_LIFE,
+    WINDOW,
+    Ledger,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._times import format_time
@@ -45,9 +56,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import Cac
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
 
-ISSUES_AN_HOUR = 5
-WINDOW = datetime.timedelta(hours=1)
-LONGEST_LIFE = datetime.timedelta(hours=25)  # 24 by the rules; an expiry beyond that was misread
+_LATEST_EXPIRY = LONGEST_LIFE + datetime.timedelta(hours=1)  # from now; an expiry beyond that was misread
 _POLL = 60.0  # seconds between two tries when the service refuses and the ledger cannot tell until when
 _LONGEST_WAIT = 2 * 3600.0  # seconds of waiting after which even a task without a deadline gives up
 
@@ -57,8 +66,9 @@ class Token:
     """A login for one registry.
 
     expires_at is None if the service's answer could not be read: such a token is good for the run that issued it.
-    issued tells whether this very call made it; source is C(cache), C(api) or C(xlsx). The broker does not know the
-    registry's host: whoever has read and checked it may fill it in.
+    issued tells whether this very call made it; source is C(cache), C(api) or C(xlsx). unfinished: a rotation of the
+    last hour got it and did not come to its end. The broker does not know the registry's host: whoever has read and
+    checked it may fill it in.
     """
 
     registry: str
@@ -68,6 +78,7 @@ class Token:
     expires_at: datetime.datetime | None
     issued: bool
     source: str
+    unfinished: bool = False
     host: str | None = None
     username: t.ClassVar[str] = TOKEN_USER
 
@@ -79,6 +90,17 @@ class _Refusal:
     cause: str
     next_slot_at: datetime.datetime | None
     shorter: KeptToken | None  # the longest living token that is there, though too short for the caller
+
+
+@dataclasses.dataclass(frozen=True)
+class _Wish:
+    """What a caller asks for; a token in the cache that meets it is taken."""
+
+    registry: str
+    hours: int
+    on_rate_limit: str
+    is_met_by: t.Callable[[KeptToken], bool]
+    rotates: bool = False
 
 
 class TokenBroker:
@@ -94,43 +116,60 @@ class TokenBroker:
         self._clock = clock
         self._lock_wait = lock_wait
         self.warnings: list[str] = []
+        self._expiries: dict[str, list[datetime.datetime]] = {}  # what the service listed last, by registry
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def held(self, registry: str) -> list[Token]:
         """The cached tokens that the service lists as valid, the longest living first; none of a missing registry.
 
-        Issues, locks and writes nothing.
+        One that a rotation has not handed over yet comes last, one that it has replaced is left out. Issues, locks and
+        writes nothing.
         """
+        return [self._token(registry, kept) for kept in _usable(self._kept(registry))]
+
+    def owned(self, registry: str) -> list[Token]:
+        """As held(), with those that a rotation has replaced and not released yet."""
+        kept = self._kept(registry)
+        unfinished = _unfinished(kept, self._client.now())
+        return [dataclasses.replace(self._token(registry, one), unfinished=one is unfinished) for one in kept]
+
+    def _kept(self, registry: str) -> list[KeptToken]:
         try:
-            return [self._token(registry, kept) for kept in self._usable(registry, self._cache(registry).read())]
+            return self._owned(registry, self._cache(registry).read())
         except NotFound:
             return []
 
-    def peek(self, registry: str, min_remaining: datetime.timedelta) -> Token | None:
-        """The token that acquire() would take from the cache now; None if it would have to issue one.
-
-        Issues, locks and writes nothing.
-        """
-        held = self.held(registry)
-        return held[0] if held and self._outlives(held[0], min_remaining) else None
-
     def ledger(self, registry: str) -> dict[str, t.Any]:
-        """issued_last_hour, as far as this cache knows, and next_slot_at: None when a token can be issued now."""
-        recent = _recent(self._cache(registry).read().issues, self._client.now())
-        return {"issued_last_hour": len(recent), "next_slot_at": _next_slot(recent)}
+        """issued_last_hour and next_slot_at: None when a token can be issued now.
+
+        As far as this cache knows, and the listing tells if this broker has read it.
+        """
+        ledger = self._ledger(registry, self._cache(registry).read())
+        return {"issued_last_hour": len(ledger.issues), "next_slot_at": ledger.next_slot_at}
+
+    def _ledger(self, registry: str, state: CacheState) -> Ledger:
+        return Ledger.of(state.issues, self._expiries.get(registry, ()), self._client.now())
 
     def foresee(self, registry: str, *, min_remaining: datetime.timedelta, on_rate_limit: str = "fail") -> None:
-        """Raise the TokenBudgetExceeded of acquire(), as far as the cache can tell.
+        """Raise the TokenBudgetExceeded of acquire(), as far as cache and listing can tell.
 
         Issues, locks and writes nothing.
         """
+        self._foresee(registry, lambda kept: self._outlives(kept, min_remaining), on_rate_limit)
+
+    def foresee_renewal(self, registry: str, *, replacing: t.Collection[Secret], on_rate_limit: str = "fail") -> None:
+        """The same for renew()."""
+        policy = _renewal_policy(on_rate_limit)
+        self._foresee(registry, lambda kept: kept.authorization_token not in replacing, policy)
+
+    def _foresee(self, registry: str, is_enough: t.Callable[[KeptToken], bool], on_rate_limit: str) -> None:
         state = self._cache(registry).read()
-        usable: list[KeptToken] = []
+        owned: list[KeptToken] = []
         with contextlib.suppress(NotFound):  # of a registry that an earlier task of the real run may create
-            usable = self._usable(registry, state)
-        refusal = self._used_up(CacheState(usable, state.issues))
-        if refusal is None or (usable and self._outlives(usable[0], min_remaining)):
+            owned = self._owned(registry, state)
+        refusal = self._used_up(registry, CacheState(owned, state.issues))
+        if refusal is None or any(is_enough(kept) for kept in _usable(owned)):
             return
         if on_rate_limit == "wait":
             self._pause(registry, refusal, 0.0)
@@ -149,83 +188,107 @@ class TokenBroker:
         Raises TokenBudgetExceeded; UnknownOutcome when the answer to an issue was lost (it counts, and is never asked
         for again); FileError when the cache cannot be used; and whatever the client raises.
         """
+        wish = _Wish(registry, hours, on_rate_limit, lambda kept: self._outlives(kept, min_remaining))
+        return self._get(wish)
+
+    def renew(
+        self, registry: str, *, hours: int, replacing: t.Collection[Secret], on_rate_limit: str = "fail"
+    ) -> Token:
+        """A token to put in the place of C(replacing) (authorization tokens), as acquire() gives one.
+
+        A cached one that is not among them is taken: another process, or a rotation that did not come to its end, had
+        it issued. Others go on with the old ones until hand_over(). Of on_rate_limit, C(reuse) is as C(fail).
+        Raises also ProtocolError or FileError for a new token that cannot be kept; it is released again.
+        """
+        policy = _renewal_policy(on_rate_limit)
+        wish = _Wish(registry, hours, policy, lambda kept: kept.authorization_token not in replacing, rotates=True)
+        return self._get(wish)
+
+    def _get(self, wish: _Wish) -> Token:
         self._refuse_in_check_mode("issue a token")
-        cache = self._cache(registry)
+        cache = self._cache(wish.registry)
         waited = 0.0
         while True:
             with self._locked(cache) as state:
-                outcome = self._cached_or_new(registry, hours, min_remaining, cache, state)
+                outcome = self._cached_or_new(wish, cache, state)
             if isinstance(outcome, Token):
                 return outcome
-            if on_rate_limit == "reuse" and outcome.shorter is not None:
-                return self._token(registry, outcome.shorter)
-            if on_rate_limit != "wait":
-                raise self._budget_error(registry, outcome)
-            waited += self._wait(registry, outcome, waited)
+            if wish.on_rate_limit == "reuse" and outcome.shorter is not None:
+                return self._token(wish.registry, outcome.shorter)
+            if wish.on_rate_limit != "wait":
+                raise self._budget_error(wish.registry, outcome)
+            waited += self._wait(wish.registry, outcome, waited)
 
-    def _cached_or_new(
-        self, registry: str, hours: int, min_remaining: datetime.timedelta, cache: TokenCache, state: CacheState
-    ) -> Token | _Refusal:
-        usable = self._usable(registry, state)  # asks the service first: now() knows the service's time from here on
-        if usable and self._outlives(usable[0], min_remaining):
-            return self._token(registry, usable[0])
-        fresh = CacheState(usable, _recent(state.issues, self._client.now()))
-        refusal = self._used_up(fresh)
+    def _cached_or_new(self, wish: _Wish, cache: TokenCache, state: CacheState) -> Token | _Refusal:
+        # Asks the service first: now() knows the service's time from here on.
+        owned = self._owned(wish.registry, state)
+        found = next(filter(wish.is_met_by, _usable(owned)), None)
+        if found:
+            return self._token(wish.registry, found)
+        fresh = CacheState(owned, list(self._ledger(wish.registry, state).known))
+        refusal = self._used_up(wish.registry, fresh)
         if refusal is None:
-            return self._issue(registry, hours, cache, fresh)
+            return self._issue(wish, cache, fresh)
         if fresh != state:
             cache.write(fresh)
         return refusal
 
-    def _used_up(self, state: CacheState) -> _Refusal | None:
+    def _used_up(self, registry: str, state: CacheState) -> _Refusal | None:
         """Why the ledger forbids an issue; None if it allows one."""
-        recent = _recent(state.issues, self._client.now())
-        if len(recent) < ISSUES_AN_HOUR:
+        ledger = self._ledger(registry, state)
+        if ledger.next_slot_at is None:
             return None
-        cause = f"{len(recent)} were issued within the last hour, and the service allows {ISSUES_AN_HOUR} an hour"
-        return _Refusal(cause, _next_slot(recent), state.tokens[0] if state.tokens else None)
+        cause = f"{ledger.told()}, and the service allows {ISSUES_AN_HOUR} an hour"
+        return _Refusal(cause, ledger.next_slot_at, _longest(state))
 
-    def _issue(self, registry: str, hours: int, cache: TokenCache, state: CacheState) -> Token | _Refusal:
+    def _issue(self, wish: _Wish, cache: TokenCache, state: CacheState) -> Token | _Refusal:
         before = list(state.issues)
         state.issues.append(self._client.now())
         cache.write(state)  # first the ledger: if this process dies now, the issue has been counted
         try:
-            issued = self._client.issue_token(registry, hours)
+            issued = self._client.issue_token(wish.registry, wish.hours)
         except JcrError as error:
+            known = CacheState(state.tokens, before)
             if _surely_not_issued(error):
-                cache.write(CacheState(state.tokens, before))
+                cache.write(known)
             if not isinstance(error, (QuotaExceeded, RateLimited)):
                 raise
             cause = f"the service refused ({error.cause}); {len(before)} issues of the last hour are known here"
-            return _Refusal(cause, _next_slot(before), state.tokens[0] if state.tokens else None)
-        return self._keep(registry, cache, state, issued)
+            return _Refusal(cause, self._ledger(wish.registry, known).next_slot_at, _longest(state))
+        return self._keep(wish, cache, state, issued)
 
-    def _keep(self, registry: str, cache: TokenCache, state: CacheState, issued: t.Mapping[str, t.Any]) -> Token:
+    def _keep(self, wish: _Wish, cache: TokenCache, state: CacheState, issued: t.Mapping[str, t.Any]) -> Token:
         """Save a token that was issued just now, then return it."""
         now = self._client.now()
         expires_at = issued["expires_at"]
-        if expires_at is not None and not now < expires_at <= now + LONGEST_LIFE:
+        if expires_at is not None and not now < expires_at <= now + _LATEST_EXPIRY:
             expires_at = None
+        token, password = issued["authorization_token"], issued["password"]
         state.issues[-1] = now  # the service's own count starts no later than its answer
+        problem: JcrError | None = None
         if expires_at is not None:
-            state.tokens.append(KeptToken(issued["authorization_token"], issued["password"], expires_at))
+            state.tokens.append(KeptToken(token, password, expires_at, renewed_at=now if wish.rotates else None))
         else:
-            self.warnings.append(
-                f"The expiry of the new token of registry '{registry}' could not be read: it is used once and not kept."
-            )
+            cause = f"the expiry of the new token of registry '{wish.registry}' could not be read"
+            problem = ProtocolError(cause, cure="The service writes times in an unknown way: please report it.")
         try:
             cache.write(state)
         except FileError as error:  # the token is good, and the service will not show it again
-            self.warnings.append(f"The new token is used once and not kept: {error.message}")
-        return Token(
-            registry=registry,
-            region=self._client.region,
-            authorization_token=issued["authorization_token"],
-            password=issued["password"],
-            expires_at=expires_at,
-            issued=True,
-            source="api",
-        )
+            problem = problem or error
+        if problem and wish.rotates:
+            self._give_back(wish.registry, token, problem)
+        if problem:
+            self.warnings.append(f"The new token is used once and not kept: {problem.message}")
+        return Token(wish.registry, self._client.region, token, password, expires_at, issued=True, source="api")
+
+    def _give_back(self, registry: str, token: Secret, problem: JcrError) -> t.NoReturn:
+        """End a rotation whose new token cannot be used: it is released, and the old ones stay as they are."""
+        problem.cause += "; the old tokens stay as they are, the new one was given back"
+        try:
+            self.release(registry, token)
+        except JcrError as error:
+            problem.cause += f" in vain ({error.cause})"
+        raise problem
 
     def _wait(self, registry: str, refusal: _Refusal, waited: float) -> float:
         """Sleep until the next try; returns the seconds slept. The lock is not held meanwhile."""
@@ -254,6 +317,38 @@ class TokenBroker:
         error.about("issue a token", f"of registry '{registry}' in {self._client.region}")
         return error
 
+    # --- taking over -------------------------------------------------------------------------------------------------
+
+    def adopt(
+        self, registry: str, authorization_token: Secret, password: Secret, expires_at: datetime.datetime
+    ) -> Token:
+        """Keep a token that somebody else had issued, so that all tasks use it; the ledger stays as it is."""
+        self._refuse_in_check_mode("keep a token")
+        with self._updated(registry) as state:
+            others = [kept for kept in state.tokens if kept.authorization_token != authorization_token]
+            adopted = KeptToken(authorization_token, password, expires_at)
+            state.tokens = [*others, adopted]
+        return dataclasses.replace(self._token(registry, adopted), source="xlsx")
+
+    def hand_over(self, registry: str, token: Token, replacing: t.Collection[Secret]) -> None:
+        """From here on all tasks use C(token), which renew() gave, and none of C(replacing); all of them stay valid."""
+        self._refuse_in_check_mode("put a token in the place of another")
+        now = self._client.now()
+        with self._updated(registry) as state:
+            others = [kept for kept in state.tokens if kept.authorization_token != token.authorization_token]
+            state.tokens = [
+                dataclasses.replace(kept, replaced_at=kept.replaced_at or now)
+                if kept.authorization_token in replacing
+                else kept
+                for kept in others
+            ]
+            state.tokens.append(KeptToken(token.authorization_token, token.password, token.expires_at))
+
+    def reject(self, registry: str, token: Token, problem: JcrError) -> t.NoReturn:
+        """Release a token that renew() gave and that turned out to be no good; raises C(problem)."""
+        self._refuse_in_check_mode("release a token")
+        self._give_back(registry, token.authorization_token, problem)
+
     # --- releasing ---------------------------------------------------------------------------------------------------
 
     def release(self, registry: str, token: Secret) -> None:
@@ -275,9 +370,8 @@ class TokenBroker:
         if not any(is_released(kept) for kept in cache.read().tokens):
             return
         try:
-            with self._locked(cache) as state:
+            with self._updated(registry) as state:
                 state.tokens = [kept for kept in state.tokens if not is_released(kept)]
-                cache.write(state)
         except FileError as error:  # harmless: a token that the service no longer lists is never handed out
             self.warnings.append(f"A released token stays in the cache until it expires: {error.message}")
 
@@ -287,17 +381,23 @@ class TokenBroker:
 
     # --- choosing ----------------------------------------------------------------------------------------------------
 
-    def _usable(self, registry: str, state: CacheState) -> list[KeptToken]:
-        """The cached tokens that the service lists and that have not expired by its time, the longest living first."""
-        listed = {entry["authorization_token"]: entry["expires_at"] for entry in self._client.tokens(registry)}
+    def _owned(self, registry: str, state: CacheState) -> list[KeptToken]:
+        """The cached tokens that the service lists and that have not expired by its time.
+
+        The longest living first; after them what a rotation has not handed over, and then what it has replaced.
+        """
+        entries = self._client.tokens(registry)
+        listed = {entry["authorization_token"]: entry["expires_at"] for entry in entries}
+        self._expiries[registry] = [expires_at for expires_at in listed.values() if expires_at is not None]
         now = self._client.now()
-        usable = [
+        owned = [
             dataclasses.replace(kept, expires_at=listed[kept.authorization_token] or kept.expires_at)
             for kept in state.tokens
             if kept.authorization_token in listed
         ]
-        alive = [kept for kept in usable if kept.expires_at > now]
-        return sorted(alive, key=lambda kept: kept.expires_at, reverse=True)
+        alive = [kept for kept in owned if kept.expires_at > now]
+        alive.sort(key=lambda kept: kept.expires_at, reverse=True)
+        return sorted(alive, key=lambda kept: (kept.replaced_at is not None, kept.renewed_at is not None))
 
     def _outlives(self, token: Token | KeptToken, min_remaining: datetime.timedelta) -> bool:
         return token.expires_at is not None and token.expires_at - self._client.now() > min_remaining
@@ -327,6 +427,17 @@ class TokenBroker:
                 self.warnings.append(warning)
             yield state
 
+    @contextlib.contextmanager
+    def _updated(self, registry: str) -> t.Iterator[CacheState]:
+        """What is in a registry's cache, to be changed; it is written in the end, without what is dead."""
+        cache = self._cache(registry)
+        with self._locked(cache) as state:
+            yield state
+            now = self._client.now()
+            state.tokens = [kept for kept in state.tokens if kept.expires_at > now]
+            state.issues = [issue for issue in state.issues if now - issue < WINDOW]
+            cache.write(state)
+
 
 def default_cache_dir(environ: t.Mapping[str, str], home: str) -> str:
     """Where tokens are kept: JCR_TOKEN_CACHE, or C(jdcloud-jcr) in the user's cache directory (XDG)."""
@@ -345,14 +456,32 @@ def _surely_not_issued(error: JcrError) -> bool:
     return isinstance(error, (ApiError, ConfigurationError)) and not isinstance(error, ServerError)
 
 
-def _recent(issues: t.Iterable[datetime.datetime], now: datetime.datetime) -> list[datetime.datetime]:
-    """The issues that count, oldest first. One from the future was written by a wrong clock: it counts as made now."""
-    return sorted(min(issue, now) for issue in issues if now - issue < WINDOW)
+def _renewal_policy(on_rate_limit: str) -> str:
+    """A token that is there already is no new one."""
+    return "fail" if on_rate_limit == "reuse" else on_rate_limit
 
 
-def _next_slot(recent: list[datetime.datetime]) -> datetime.datetime | None:
-    """When the next token can be issued; None if one can be now."""
-    return recent[-ISSUES_AN_HOUR] + WINDOW if len(recent) >= ISSUES_AN_HOUR else None
+def _usable(owned: t.Iterable[KeptToken]) -> list[KeptToken]:
+    """Without those that a rotation has replaced."""
+    return [kept for kept in owned if kept.replaced_at is None]
+
+
+def _longest(state: CacheState) -> KeptToken | None:
+    return max(_usable(state.tokens), key=lambda kept: kept.expires_at, default=None)
+
+
+def _unfinished(owned: t.Sequence[KeptToken], now: datetime.datetime) -> KeptToken | None:
+    """The new token of a rotation that was begun within the last hour and did not come to its end.
+
+    Either it has not been handed over, or it has, and what it replaced is not released. An older one does not count:
+    who asks for a rotation then means a newer token.
+    """
+    usable = _usable(owned)
+    for kept in usable:
+        if kept.renewed_at is not None and now - kept.renewed_at < WINDOW:
+            return kept
+    handed_over = any(kept.replaced_at is not None and now - kept.replaced_at < WINDOW for kept in owned)
+    return usable[0] if usable and handed_over else None
 
 
 def _whole_second_after(moment: datetime.datetime) -> datetime.datetime:

@@ -22,6 +22,7 @@ import typing as t
 import zipfile
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _files
+from ansible_collections.jdcloud.jcr.plugins.module_utils._consolefile import FoundToken, find_token
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import FileError, MissingLibrary
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._times import format_time, parse_time
@@ -41,12 +42,17 @@ _SHEET = "Token"
 _LONGEST_CELL = 32767  # openpyxl cuts a longer text without a word (measured)
 _MAX_FILE_SIZE = 1024 * 1024
 _MAX_UNPACKED_SIZE = 16 * 1024 * 1024
+_MAX_PARTS = 100
+_MAX_SHEETS = 5
 _MAX_LINES = 200
+_MAX_COLUMNS = 30
+_WIDE_XML = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")  # UTF-16 and UTF-32, which no spreadsheet program writes
+_COMPOUND_FILE = bytes.fromhex("d0cf11e0a1b11ae1")  # how an .xls file begins, and a workbook with a password
 # What XML 1.0 can hold, without CR, which it turns into LF: no other control characters, no lone surrogates.
 _CELL_TEXT = re.compile("[\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 SUFFIX = ".xlsx"
 _OTHER_NAME = f"Name a directory, or a file ending with {SUFFIX} that does not exist yet."
-_NOT_OURS = "Name a file that jcr_token wrote."
+_NOT_OURS = "Name a file that jcr_token or the console wrote."
 
 
 def write_token(
@@ -123,15 +129,11 @@ def read_token(path: str) -> dict[str, t.Any]:
     Lines that a person added are ignored; of two lines for one field the first counts. expires_at is None when unknown.
     Raises FileError when there is no such file, it is no workbook, or a field is missing; and MissingLibrary.
     """
-    content = _files.read_bytes(path, _MAX_FILE_SIZE)
     obj = f"'{path}'"
-    if content is None:
-        raise FileError("there is no such file", act="read", obj=obj, cure="Correct the path.")
-    library = _openpyxl()
-    try:
-        texts = _read_lines(library, content)
-    except Exception as error:  # whatever zipfile, the XML parser and openpyxl raise for a broken file
-        raise FileError("it is not a workbook that can be read", act="read", obj=obj, cure=_NOT_OURS) from error
+    texts: dict[str, str] = {}
+    for label, value in (line[:2] for line in _read(path, 1)):
+        if isinstance(label, str):
+            texts.setdefault(label, "" if value is None else str(value))
     missing = [label for label in _LABELS.values() if label not in texts]
     if missing:
         raise FileError(f"it has no line '{missing[0]}'", act="read", obj=obj, cure=_NOT_OURS)
@@ -141,17 +143,48 @@ def read_token(path: str) -> dict[str, t.Any]:
     return fields
 
 
-def _read_lines(library: types.ModuleType, content: bytes) -> dict[str, str]:
-    """Name to value of the first sheet's lines. Whatever is wrong with content, some exception says so."""
+def read_console_token(path: str) -> FoundToken:
+    """The one token in a file that the console or write_token() wrote, wherever it stands in it.
+
+    Raises FileError, without a value of the file in it, and MissingLibrary.
+    """
+    try:
+        return find_token(cell for line in _read(path, _MAX_SHEETS) for cell in line if isinstance(cell, str))
+    except FileError as error:
+        error.about("read", f"'{path}'")
+        raise
+
+
+def _read(path: str, sheets: int) -> list[tuple[t.Any, ...]]:
+    """The lines of a workbook's first sheets, each of two columns at least; raises FileError and MissingLibrary."""
+    content = _files.read_bytes(path, _MAX_FILE_SIZE)
+    obj = f"'{path}'"
+    if content is None:
+        raise FileError("there is no such file", act="read", obj=obj, cure="Correct the path.")
+    library = _openpyxl()
+    if content.startswith(_COMPOUND_FILE):
+        cause = "it is not a workbook that can be read: it has a password, or it is of the old format .xls"
+        raise FileError(cause, act="read", obj=obj, cure="Save it as .xlsx without a password.")
+    try:
+        _check_parts(content)
+        workbook = library.load_workbook(io.BytesIO(content), read_only=True)
+        area = {"max_row": _MAX_LINES, "min_col": 1, "max_col": _MAX_COLUMNS, "values_only": True}
+        return [line for sheet in workbook.worksheets[:sheets] for line in sheet.iter_rows(**area)]
+    except Exception as error:  # whatever zipfile, the XML parser and openpyxl raise for a broken file
+        raise FileError("it is not a workbook that can be read", act="read", obj=obj, cure=_NOT_OURS) from error
+
+
+def _check_parts(content: bytes) -> None:
+    """Raise ValueError, or whatever zipfile raises, for what an XML parser should not be given."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if sum(part.file_size for part in archive.infolist()) > _MAX_UNPACKED_SIZE:
+        parts = archive.infolist()
+        if len(parts) > _MAX_PARTS or sum(part.file_size for part in parts) > _MAX_UNPACKED_SIZE:
             raise ValueError("too large when unpacked")
-    workbook = library.load_workbook(io.BytesIO(content), read_only=True)
-    found: dict[str, str] = {}
-    for label, value in workbook.worksheets[0].iter_rows(max_row=_MAX_LINES, min_col=1, max_col=2, values_only=True):
-        if isinstance(label, str):
-            found.setdefault(label, "" if value is None else str(value))
-    return found
+        for part in parts:
+            data = archive.read(part)
+            # A document type can define entities that grow without end; no spreadsheet program writes one.
+            if b"<!DOCTYPE" in data or data.startswith(_WIDE_XML):
+                raise ValueError("a document type, or another encoding that could hide one")
 
 
 def _workbook_bytes(fields: t.Mapping[str, t.Any]) -> bytes:

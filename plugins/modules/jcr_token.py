@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: jcr_token
-short_description: Have a valid token of a registry, or release tokens
+short_description: Have a valid token of a registry, rotate it, or release tokens
 version_added: 0.1.0
 description:
   - Makes sure that there is a token with which docker clients can log in to a registry, and that it lives long enough.
@@ -17,17 +17,37 @@ description:
     latest. So tokens are kept in O(cache), which all tasks of this collection share.
   - No secret is returned unless O(return_secret=true) asks for it, and then it is in no output. Most playbooks need no
     secret at all, since M(jdcloud.jcr.jcr_login) and M(jdcloud.jcr.jcr_image) take their tokens from the same cache.
+  - How tokens are shared, counted, rotated and purged is told in C(docs/tokens.md) of the collection.
 options:
   registry:
     description: The name of the registry.
     type: str
     required: true
+  state:
+    description:
+      - V(present) means that there is a valid token that lives longer than O(min_remaining), and V(absent) that tokens
+        are released.
+      - V(rotated) always gets a new one in the place of those in O(cache). It is issued, proven at the registry, put
+        into O(cache) and O(dest), and only then the old ones are released. Whatever stops it, a valid token stays in
+        O(cache); running the task again within the hour goes on where it stopped, without another issue.
+      - With V(rotated), O(on_rate_limit=reuse) is as V(fail), since a token that is there is no new one.
+    type: str
+    choices: [present, absent, rotated]
+    default: present
   dest:
     description:
       - An C(.xlsx) file to write the token to, as the console offers it for download, readable by its owner only.
       - A directory gets a file called C(<registry>-token.xlsx). The name of a file ends with C(.xlsx).
       - A file that is there already is replaced only if it holds a token.
     type: path
+  source_xlsx:
+    description:
+      - With O(state=present), a file with a token that was issued elsewhere, as the console offers it for download. The
+        token is taken into O(cache), so that no issue is needed; O(dest) may write it again.
+      - The file is refused unless it holds exactly one token, which the service lists as a valid one of O(registry) and
+        which lives longer than O(min_remaining).
+    type: path
+    version_added: 0.2.0
   return_secret:
     description:
       - Whether to return RV(token.password) and RV(token.authorization_token).
@@ -36,7 +56,9 @@ options:
     type: bool
     default: false
   token:
-    description: With O(state=absent), the one token to release, as its authorization token or its password.
+    description:
+      - With O(state=absent), the one token to release, as its authorization token or its password.
+      - One that the service does not list is released already; one of another registry is refused.
     type: str
   all:
     description:
@@ -45,7 +67,6 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
-  - jdcloud.jcr.state
   - jdcloud.jcr.token
   - jdcloud.jcr.connection
   - jdcloud.jcr.attributes
@@ -83,6 +104,17 @@ EXAMPLES = r"""
     registry: myregistry
     return_secret: true
   register: jcr
+
+- name: A new token every night, and the old one void
+  jdcloud.jcr.jcr_token:
+    registry: myregistry
+    state: rotated
+    dest: /srv/jcr/myregistry-token.xlsx
+
+- name: Use the token that a colleague had issued in the console
+  jdcloud.jcr.jcr_token:
+    registry: myregistry
+    source_xlsx: ~/Downloads/myregistry-token.xlsx
 
 - name: Release the tokens that tasks on this machine had issued
   jdcloud.jcr.jcr_token:
@@ -142,12 +174,14 @@ token:
       type: bool
       sample: true
     source:
-      description: Where it came from, V(cache) or V(api).
+      description: Where it came from, V(cache), V(api) or V(xlsx).
       returned: always
       type: str
       sample: api
     issued_last_hour:
-      description: How many tokens of the registry were issued within the last hour, as far as O(cache) knows.
+      description:
+        - How many tokens of the registry were issued within the last hour, as far as O(cache) knows.
+        - Those of others are counted if they surely are of the last hour, as the service's list tells.
       returned: always
       type: int
       sample: 1

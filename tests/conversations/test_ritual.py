@@ -33,6 +33,8 @@ OBJECTS = [
     ("jcr_token", {"registry": "myregistry"}, [("jcr_registry", REGISTRY)]),
     ("jcr_login", {"registry": "myregistry"}, [("jcr_registry", REGISTRY)]),
 ]
+# What changes something each time it runs.
+EVERY_TIME = [("jcr_token", {"registry": "myregistry", "state": "rotated"}, [("jcr_registry", REGISTRY)])]
 
 
 @pytest.fixture
@@ -111,7 +113,22 @@ def test_both_ways_give_the_same_result(account: Account, name: str, options: di
     assert results[0] == results[1]
 
 
-@pytest.mark.parametrize(("name", "options", "first"), OBJECTS, ids=[row[0] for row in OBJECTS])
+@pytest.mark.parametrize(("name", "options", "first"), EVERY_TIME, ids=[row[0] for row in EVERY_TIME])
+def test_every_run_is_predicted_and_changes(account: Account, run: Run, name: str, options: dict, first: list) -> None:
+    for needed, needed_options in first:
+        ok(run_here(account, needed, needed_options))
+    for _time in range(2):
+        before = last_index(account)
+        predicted = ok(run(account, name, options, check=True))
+        assert writes(account, before) == []
+        done = ok(run(account, name, options))
+        assert done["changed"] is True
+        assert_prediction(predicted, done)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "first"), OBJECTS + EVERY_TIME, ids=[row[0] for row in OBJECTS + EVERY_TIME]
+)
 def test_prediction_on_an_empty_account(account: Account, run: Run, name: str, options: dict, first: list) -> None:
     predicted = ok(run(account, name, options, check=True))
     assert predicted["changed"] is True

@@ -388,3 +388,11 @@ def test_any_object_is_read_or_refused(reader, data):
     raw = {key: data.draw(values) for key in whole}
     with contextlib.suppress(ProtocolError):
         read(raw)
+
+
+@pytest.mark.parametrize("token", [None, "amRjbG91ZDowMTIzNDU2Nzg5YWJjZGVm", ""])
+def test_force_all_is_never_sent_as_false(token):
+    """The documents say of it, too, that it deletes every valid token."""
+    body = _models.release_body(token)
+    assert len(body) == 1
+    assert body.get("forceAll", True) is True

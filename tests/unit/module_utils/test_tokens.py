@@ -150,6 +150,12 @@ def broker(client, cache, clock):
     return TokenBroker(client, str(cache), clock=clock)
 
 
+def cached(broker, min_remaining):
+    """The token that acquire() would take from the cache now; None if it would have to issue one."""
+    held = broker.held(REGISTRY)
+    return next((token for token in held if token.expires_at - broker._client.now() > min_remaining), None)
+
+
 def acquire(broker, *, hours=12, minutes=30, on_rate_limit="fail"):
     return broker.acquire(REGISTRY, hours=hours, min_remaining=minutes * MINUTE, on_rate_limit=on_rate_limit)
 
@@ -183,24 +189,22 @@ def test_another_process_finds_the_token(broker, client, cache, clock, service):
     acquire(broker)
     other = TokenBroker(MemoryClient(service), str(cache), clock=clock)
     assert acquire(other).source == "cache"
-    assert other.peek(REGISTRY, HOUR).source == "cache"
+    assert cached(other, HOUR).source == "cache"
 
 
-@pytest.mark.parametrize(
-    ("minutes", "source"), [(0, "cache"), (59, "cache"), (60, "api"), (61, "api")], ids=str
-)
+@pytest.mark.parametrize(("minutes", "source"), [(0, "cache"), (59, "cache"), (60, "api"), (61, "api")], ids=str)
 def test_a_token_must_live_longer_than_asked(broker, clock, minutes, source):
     acquire(broker, hours=2)
     clock.advance(3600)
-    peeked = broker.peek(REGISTRY, minutes * MINUTE)
-    assert (peeked.source if peeked else "api") == source
+    found = cached(broker, minutes * MINUTE)
+    assert (found.source if found else "api") == source
     assert acquire(broker, hours=2, minutes=minutes).source == source
 
 
 def test_an_expired_token_is_never_served(broker, clock):
     acquire(broker, hours=1)
     clock.advance(3600)
-    assert broker.peek(REGISTRY, datetime.timedelta(0)) is None
+    assert cached(broker, datetime.timedelta(0)) is None
     assert acquire(broker, hours=1, minutes=0).source == "api"
 
 
@@ -226,7 +230,7 @@ def test_the_longest_living_token_is_chosen(broker, clock):
 def test_a_token_released_elsewhere_is_not_served(broker, service, cache):
     first = acquire(broker)
     del service.tokens[first.authorization_token.reveal()]
-    assert broker.peek(REGISTRY, MINUTE) is None
+    assert cached(broker, MINUTE) is None
     second = acquire(broker)
     assert second.issued
     assert first.password.reveal() not in cache_files(cache)[0].read_text()  # dead entries are pruned
@@ -237,10 +241,10 @@ def test_time_is_the_services(broker, clock, service):
     service.skew = 2 * HOUR
     acquire(broker, hours=1)
     clock.advance(3000)
-    assert broker.peek(REGISTRY, 11 * MINUTE) is None
-    assert broker.peek(REGISTRY, 9 * MINUTE) is not None
+    assert cached(broker, 11 * MINUTE) is None
+    assert cached(broker, 9 * MINUTE) is not None
     clock.advance(600)
-    assert broker.peek(REGISTRY, datetime.timedelta(0)) is None
+    assert cached(broker, datetime.timedelta(0)) is None
 
 
 def test_tokens_of_others_are_never_served_kept_or_shown(broker, service, cache):
@@ -266,14 +270,14 @@ def test_nothing_that_shows_a_token_shows_its_secrets(broker):
 def test_accounts_regions_and_endpoints_are_apart(broker, service, cache, clock, other):
     acquire(broker)
     stranger = TokenBroker(MemoryClient(service, **other), str(cache), clock=clock)
-    assert stranger.peek(REGISTRY, MINUTE) is None
+    assert cached(stranger, MINUTE) is None
     assert acquire(stranger).issued
     assert len(cache_files(cache)) == 2
 
 
 def test_registries_are_apart(broker):
     acquire(broker)
-    assert broker.peek("another", MINUTE) is None
+    assert broker.held("another") == []
 
 
 @pytest.mark.parametrize("expiry", [None, START - HOUR, START + 26 * HOUR, START.replace(year=9999)], ids=str)
@@ -442,7 +446,7 @@ def test_a_ledger_from_the_future_counts_as_now_and_passes(broker, clock, servic
 
 def test_a_failed_listing_is_raised_and_nothing_is_issued(broker, client):
     client.listing_faults = [ServerError("boom")]
-    for act in (lambda: acquire(broker), lambda: broker.peek(REGISTRY, MINUTE)):
+    for act in (lambda: acquire(broker), lambda: cached(broker, MINUTE)):
         with pytest.raises(ServerError):
             act()
     assert "issue" not in client.calls
@@ -462,6 +466,54 @@ def test_a_full_disk_after_the_issue_does_not_lose_the_token(broker, client, mon
     assert acquire(broker).issued
     assert "No space left" in broker.warnings[0]
     assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
+
+
+# --- what others issued ----------------------------------------------------------------------------------------------
+
+
+def test_what_others_surely_issued_is_counted_without_asking_for_a_sixth(broker, client, clock, service):
+    for _number in range(3):
+        service.issue(24)
+        clock.advance(600)
+    for _number in range(2):
+        acquire(broker, hours=2, minutes=120)
+    assert broker.ledger(REGISTRY) == {"issued_last_hour": 5, "next_slot_at": START + HOUR}
+    sent = client.calls.count("issue")
+    with pytest.raises(TokenBudgetExceeded, match=r"5 were issued .* \(2 written down here, 3 deduced") as refused:
+        acquire(broker, hours=12, minutes=150)
+    assert "2026-01-01T13:34:56Z" in refused.value.message
+    with pytest.raises(TokenBudgetExceeded) as foreseen:
+        broker.foresee(REGISTRY, min_remaining=150 * MINUTE)
+    assert foreseen.value.message == refused.value.message
+    assert client.calls.count("issue") == sent
+    assert acquire(broker, hours=12, minutes=150, on_rate_limit="wait").issued
+    assert clock.slept == [3600 - 3 * 600]
+
+
+def test_what_others_may_have_issued_before_is_left_to_the_service(broker, client, clock, service):
+    for _number in range(5):
+        service.issue(23)
+    with pytest.raises(TokenBudgetExceeded, match="the service refused"):
+        acquire(broker)
+    assert client.calls.count("issue") == 1
+
+
+def test_our_own_long_tokens_count_once(broker, clock):
+    for _number in range(4):
+        acquire(broker, hours=24, minutes=24 * 60 - 1)
+        clock.advance(121)
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 4
+    assert acquire(broker, hours=24, minutes=24 * 60 - 1).issued
+
+
+def test_a_lost_cache_does_not_forget_long_tokens(broker, cache, client):
+    for _number in range(5):
+        acquire(broker, hours=24, minutes=24 * 60)
+    (path,) = cache_files(cache)
+    path.unlink()
+    with pytest.raises(TokenBudgetExceeded, match=r"0 written down here, 5 deduced"):
+        acquire(broker)
+    assert client.calls.count("issue") == 5
 
 
 # --- on_rate_limit ---------------------------------------------------------------------------------------------------
@@ -539,13 +591,13 @@ def test_wait_ends_even_without_a_deadline(broker, client, clock):
 # --- reading only ----------------------------------------------------------------------------------------------------
 
 
-def test_peek_issues_and_writes_nothing(broker, client, cache):
-    assert broker.peek(REGISTRY, MINUTE) is None
+def test_looking_issues_and_writes_nothing(broker, client, cache):
+    assert cached(broker, MINUTE) is None
     assert not cache.exists()
     token = acquire(broker)
     before = {path: path.stat() for path in cache.iterdir()}
     client.read_only = True
-    assert broker.peek(REGISTRY, MINUTE).password == token.password
+    assert cached(broker, MINUTE).password == token.password
     assert {path: path.stat() for path in cache.iterdir()} == before
     assert client.calls.count("issue") == 1
 
@@ -556,6 +608,10 @@ def test_in_check_mode_nothing_is_issued_released_or_written(broker, client, cac
         lambda: acquire(broker),
         lambda: broker.release(REGISTRY, Secret("x")),
         lambda: broker.release_all(REGISTRY),
+        lambda: renew(broker),
+        lambda: broker.adopt(REGISTRY, Secret("x"), Secret("y"), START + HOUR),
+        lambda: broker.hand_over(REGISTRY, None, ()),
+        lambda: broker.reject(REGISTRY, None, ProtocolError("no")),
     ):
         with pytest.raises(CheckModeViolation):
             act()
@@ -579,7 +635,119 @@ def test_of_a_missing_registry_no_token_is_held(broker, client):
     acquire(broker)
     client.listing_faults = [NotFound("no such registry")]
     assert broker.held(REGISTRY) == []
-    assert broker.peek(REGISTRY, MINUTE) is None
+    assert cached(broker, MINUTE) is None
+
+
+# --- rotating --------------------------------------------------------------------------------------------------------
+
+
+def renew(broker, *old, on_rate_limit="fail"):
+    return broker.renew(
+        REGISTRY, hours=12, replacing={token.authorization_token for token in old}, on_rate_limit=on_rate_limit
+    )
+
+
+def hand_over(broker, new, *old):
+    broker.hand_over(REGISTRY, new, {token.authorization_token for token in old})
+
+
+def test_until_it_is_handed_over_nobody_else_uses_the_new_token(broker):
+    old = acquire(broker)
+    new = renew(broker, old)
+    assert new.issued
+    assert acquire(broker).password == old.password
+    assert [token.unfinished for token in broker.owned(REGISTRY)] == [False, True]
+    hand_over(broker, new, old)
+    assert acquire(broker).password == new.password
+    assert broker.held(REGISTRY) == [acquire(broker)]
+    assert [token.unfinished for token in broker.owned(REGISTRY)] == [True, False]
+    broker.release(REGISTRY, old.authorization_token)
+    assert [token.unfinished for token in broker.owned(REGISTRY)] == [False]
+
+
+def test_a_new_token_is_better_than_an_issue(broker, clock):
+    """A rotation that stopped left a token that nobody uses: before another one is issued, it is taken."""
+    old = acquire(broker, hours=1)
+    new = renew(broker, old)
+    clock.advance(2400)
+    assert acquire(broker).password == new.password
+
+
+def test_two_rotations_at_once_share_one_issue(broker, client):
+    old = acquire(broker)
+    first, second = renew(broker, old), renew(broker, old)
+    assert (first.issued, second.issued, first.password) == (True, False, second.password)
+    hand_over(broker, first, old)
+    hand_over(broker, second, old)
+    assert [token.password for token in broker.held(REGISTRY)] == [first.password]
+    assert client.calls.count("issue") == 2
+
+
+def test_what_another_task_had_issued_meanwhile_is_not_replaced(broker):
+    old = acquire(broker, hours=1)
+    new = renew(broker, old)
+    other = acquire(broker, hours=24, minutes=13 * 60)
+    hand_over(broker, new, old)
+    assert {token.password for token in broker.held(REGISTRY)} == {new.password, other.password}
+
+
+def test_a_cache_that_was_removed_meanwhile_holds_the_new_token(broker, cache):
+    old = acquire(broker)
+    new = renew(broker, old)
+    for path in cache_files(cache):
+        path.unlink()
+    hand_over(broker, new, old)
+    assert acquire(broker).password == new.password
+
+
+@pytest.mark.parametrize("problem", ["expiry", "disk"])
+def test_a_new_token_that_cannot_be_kept_is_given_back(broker, client, service, monkeypatch, problem):
+    old = acquire(broker)
+    if problem == "expiry":
+        client.expiry = None
+    else:
+        writes = []
+        write_private = _tokencache.write_private
+
+        def write(path, data):
+            writes.append(data)
+            if len(writes) == 2:
+                raise FileError("No space left on device", act="write", obj=f"'{path}'")
+            write_private(path, data)
+
+        monkeypatch.setattr(_tokencache, "write_private", write)
+    with pytest.raises(FileError if problem == "disk" else ProtocolError) as caught:
+        renew(broker, old)
+    assert "the old tokens stay as they are, the new one was given back" in caught.value.message
+    assert list(service.valid()) == [old.authorization_token.reveal()]
+    assert acquire(broker).password == old.password
+    assert broker.ledger(REGISTRY)["issued_last_hour"] == 2
+
+
+@pytest.mark.parametrize("policy", ["fail", "reuse", "wait"])
+def test_a_rotation_needs_a_slot(broker, client, clock, policy):
+    use_up(broker, clock, hours=2, every=60)
+    old = broker.held(REGISTRY)
+    replacing = {token.authorization_token for token in old}
+    if policy == "wait":
+        broker.foresee_renewal(REGISTRY, replacing=replacing, on_rate_limit=policy)
+        assert renew(broker, *old, on_rate_limit=policy).issued
+        return
+    with pytest.raises(TokenBudgetExceeded) as foreseen:
+        broker.foresee_renewal(REGISTRY, replacing=replacing, on_rate_limit=policy)
+    with pytest.raises(TokenBudgetExceeded) as refused:
+        renew(broker, *old, on_rate_limit=policy)
+    assert foreseen.value.message == refused.value.message
+    assert client.calls.count("issue") == 5
+
+
+def test_what_is_written_is_free_of_what_is_dead(broker, cache, clock):
+    dead = acquire(broker, hours=1)
+    clock.advance(3600)
+    broker.adopt(REGISTRY, Secret("other"), Secret("password"), clock.now() + HOUR)
+    content = json.loads(cache_files(cache)[0].read_text())
+    assert [entry["password"] for entry in content["tokens"]] == ["password"] != [dead.password.reveal()]
+    assert content["issues"] == []
 
 
 # --- releasing -------------------------------------------------------------------------------------------------------
@@ -588,7 +756,7 @@ def test_of_a_missing_registry_no_token_is_held(broker, client):
 def test_a_released_token_is_forgotten_but_its_issue_is_not(broker, cache):
     token = acquire(broker)
     broker.release(REGISTRY, token.authorization_token)
-    assert broker.peek(REGISTRY, MINUTE) is None
+    assert cached(broker, MINUTE) is None
     assert token.password.reveal() not in cache_files(cache)[0].read_text()
     assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
 
@@ -623,7 +791,7 @@ def test_a_lost_answer_to_a_release_keeps_the_token_in_the_cache(broker, client)
     client.release_token = lost
     with pytest.raises(UnknownOutcome):
         broker.release(REGISTRY, token.authorization_token)
-    assert broker.peek(REGISTRY, MINUTE).password == token.password
+    assert cached(broker, MINUTE).password == token.password
 
 
 # --- the cache file --------------------------------------------------------------------------------------------------
@@ -639,6 +807,7 @@ BROKEN_CACHES = {
     "another key": lambda text: text.replace('"key": "', '"key": "0'),
     "no tokens": lambda text: text.replace('"tokens"', '"other"'),
     "password is a number": lambda text: text.replace('"0000000000000001"', "1"),
+    "rotation is a number": lambda text: text.replace('"expires_at"', '"renewed_at": 5, "expires_at"'),
     "time without zone": lambda text: text.replace("+00:00", ""),
     "tokens is a text": lambda text: json.dumps({**json.loads(text), "tokens": "abc"}),
     "issues is a number": lambda text: json.dumps({**json.loads(text), "issues": 5}),
@@ -652,7 +821,7 @@ def test_a_broken_cache_is_set_aside_with_a_warning(broker, cache, broken):
     content = broken(path.read_text())
     assert content != path.read_text()
     path.write_text(content)
-    assert broker.peek(REGISTRY, MINUTE) is None
+    assert cached(broker, MINUTE) is None
     assert broker.ledger(REGISTRY)["issued_last_hour"] == 0
     assert (path.read_text(), broker.warnings) == (content, [])  # who only looks does not rename
     assert acquire(broker).issued
@@ -685,7 +854,7 @@ def test_a_planted_cache_file_is_refused(broker, cache, client, tmp_path, plant)
     (path,) = cache_files(cache)
     path.unlink()
     plant(path, tmp_path)
-    for act in (lambda: acquire(broker), lambda: broker.peek(REGISTRY, MINUTE), lambda: broker.ledger(REGISTRY)):
+    for act in (lambda: acquire(broker), lambda: cached(broker, MINUTE), lambda: broker.ledger(REGISTRY)):
         with pytest.raises(FileError, match=r"it is a") as caught:
             act()
         assert "JCR_TOKEN_CACHE" in caught.value.message
@@ -695,7 +864,7 @@ def test_a_planted_cache_file_is_refused(broker, cache, client, tmp_path, plant)
 @pytest.mark.parametrize("plant", [put_link, lambda path, _: path.write_text("")], ids=["link", "file"])
 def test_a_cache_directory_that_is_none_is_refused(broker, client, cache, tmp_path, plant):
     plant(cache, tmp_path)
-    for act in (lambda: acquire(broker), lambda: broker.peek(REGISTRY, MINUTE)):
+    for act in (lambda: acquire(broker), lambda: cached(broker, MINUTE)):
         with pytest.raises(FileError) as caught:
             act()
         assert "JCR_TOKEN_CACHE" in caught.value.message
@@ -707,7 +876,7 @@ def test_a_held_lock_is_waited_for_only_so_long(client, cache, clock):
     acquire(broker)
     (path,) = cache_files(cache)
     with locked(str(path), clock=clock, wait=0):
-        assert broker.peek(REGISTRY, MINUTE) is not None
+        assert cached(broker, MINUTE) is not None
         with pytest.raises(FileError, match=f"pid {os.getpid()}"):
             acquire(broker)
     assert 7 <= sum(clock.slept) < 7.1
@@ -731,7 +900,8 @@ def test_the_default_cache_directory(environ, expected):
 
 # --- any history -----------------------------------------------------------------------------------------------------
 
-FAULTS = [None, None, None, UnknownOutcome("lost"), ServerError("boom"), Forbidden("no"), Killed(), not_sent()]
+AFTER = [None, None, None, UnknownOutcome("lost"), ServerError("boom"), Killed()]
+BEFORE = [*AFTER, Forbidden("no"), not_sent()]  # a service that says no has not issued
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -749,26 +919,47 @@ class AnyHistory(RuleBasedStateMachine):
         hours=st.integers(1, 24),
         minutes=st.integers(0, 300),
         on_rate_limit=st.sampled_from(["fail", "reuse", "wait"]),
-        before=st.sampled_from(FAULTS),
-        after=st.sampled_from(FAULTS),
+        before=st.sampled_from(BEFORE),
+        after=st.sampled_from(AFTER),
     )
     def acquire(self, hours, minutes, on_rate_limit, before, after):
         self.client.before, self.client.after = before, after
         min_remaining = minutes * MINUTE
-        peeked = self.broker.peek(REGISTRY, min_remaining)
+        found = cached(self.broker, min_remaining)
         known = self.broker.ledger(REGISTRY)["issued_last_hour"]
         try:
             token = self.broker.acquire(REGISTRY, hours=hours, min_remaining=min_remaining, on_rate_limit=on_rate_limit)
         except TokenBudgetExceeded:
-            assert peeked is None and on_rate_limit != "wait"
+            assert found is None and on_rate_limit != "wait"
             assert known == 5
         except (UnknownOutcome, ServerError, Forbidden, Unreachable, Killed):
-            assert peeked is None and (before or after)
+            assert found is None and (before or after)
         else:
             assert token.authorization_token.reveal() in self.service.valid()
-            assert peeked is None or token.authorization_token == peeked.authorization_token
+            assert found is None or token.authorization_token == found.authorization_token
             if not token.issued and on_rate_limit != "reuse":
                 assert token.expires_at - self.service.now() > min_remaining
+
+    @rule(before=st.sampled_from(BEFORE), after=st.sampled_from(AFTER), stop=st.integers(0, 3))
+    def rotate(self, before, after, stop):
+        """A rotation, which may end after each of its steps: a token that was held is never replaced by none."""
+        self.client.before, self.client.after = before, after
+        owned = self.broker.owned(REGISTRY)
+        old = [token for token in owned if not token.unfinished]
+        try:
+            new = renew(self.broker, *old)
+        except (TokenBudgetExceeded, UnknownOutcome, ServerError, Forbidden, Unreachable, Killed):
+            assert len(self.broker.owned(REGISTRY)) >= len(owned)
+            return
+        assert new.issued or any(token.unfinished for token in owned)
+        if stop > 0:
+            hand_over(self.broker, new, *old)
+        for token in old[: stop - 1] if stop > 1 else []:
+            self.broker.release(REGISTRY, token.authorization_token)
+        held = self.broker.held(REGISTRY)
+        assert held
+        if stop > 0:
+            assert held[0].password == new.password
 
     @rule(seconds=st.integers(1, 7200))
     def time_passes(self, seconds):
