@@ -285,6 +285,18 @@ class DeleteCapExceeded(JcrError):
     cure = "Nothing was deleted. Raise max_delete if all of that shall go."
 
 
+class PreflightFailed(JcrError):
+    """Checks that were made before anything is written have failed; C(table) shows them to people."""
+
+    kind = "preflight_failed"
+    cure = "Mend what the table says, or set on_failure to warn."
+    table = ""
+
+    @property
+    def message(self) -> str:
+        return f"{super().message}\n{self.table}".rstrip()
+
+
 class NotApplied(JcrError):
     """After a write, reading back shows something else than was planned."""
 

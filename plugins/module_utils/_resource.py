@@ -64,7 +64,7 @@ class Resource:
 
     # Fields that the service cannot change once an object exists; a difference in them is drift.
     fixed: tuple[str, ...] = ()
-    # Fields that the diff shows; the others are made by the service.
+    # Fields that the diff shows; the others are made by the service. Without any there is no diff.
     shown: tuple[str, ...] = ()
 
     def purpose(self) -> tuple[str, str]:
@@ -136,7 +136,7 @@ def _perform(host: Host, resource: Resource) -> dict[str, t.Any]:
     result = {"changed": plan.changed, **resource.result(plan, after)}
     if resource.fixed:
         result["drift"] = _told_drift(plan)
-    if host.diff_mode:
+    if host.diff_mode and resource.shown:
         result["diff"] = plan.diff(resource.shown)
     return result
 

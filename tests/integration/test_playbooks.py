@@ -64,11 +64,14 @@ def succeeded(run: Run) -> Run:
 
 
 def written(emulator: RunningEmulator, since: int = 0) -> list[str]:
-    """The requests after this one that wrote something, had a token issued, or went to a registry."""
+    """The requests after this one that wrote something, had a token issued, or went into a registry.
+
+    Role provision asks registries whether they are there, without a login, before it begins.
+    """
     return [
         f"{entry['method']} {entry['path']}"
         for entry in emulator.requests(since)
-        if entry["write"] or entry["token_issued"] or entry["plane"] == "data"
+        if entry["write"] or entry["token_issued"] or (entry["plane"] == "data" and entry["operation"] != "ping")
     ]
 
 
@@ -301,8 +304,9 @@ def test_teardown(books: Playbooks, emulator: RunningEmulator, source: str) -> N
 def test_bad_variables(
     books: Playbooks, emulator: RunningEmulator, name: str, variables: dict[str, t.Any], complaint: str
 ) -> None:
-    """The message names what is wrong, and nothing has been sent."""
+    """The message names what is wrong, and nothing has been sent; a preflight may have looked for more."""
     run = books.run(name, variables)
     assert run.code != 0
     assert complaint in run.failure
-    assert emulator.requests() == []
+    assert written(emulator) == []
+    assert name == "provision" or emulator.requests() == []

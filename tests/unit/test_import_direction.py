@@ -22,7 +22,15 @@ MODULE_UTILS = f"{COLLECTION}.plugins.module_utils"
 # From the top down. A file imports files of lower lines only, none of its own line.
 LAYERS = (
     ("_host",),
-    ("_resource_image", "_resource_login", "_resource_registry", "_resource_repository", "_resource_token", "_on_host"),
+    (
+        "_resource_image",
+        "_resource_login",
+        "_resource_preflight",
+        "_resource_registry",
+        "_resource_repository",
+        "_resource_token",
+        "_on_host",
+    ),
     (
         "_resource_image_info",
         "_resource_quota_info",
@@ -33,6 +41,7 @@ LAYERS = (
     ("_resource_info",),
     ("_rotatedtoken",),
     ("_validtoken", "_releasedtokens"),
+    ("_checks", "_probe"),
     ("_session",),
     ("_resource",),
     ("_options",),
@@ -51,6 +60,7 @@ LAYERS = (
     ("_declared", "_bulk", "_selection"),
     ("_models", "_plan", "_cascade", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
     ("_manifest", "_times", "_candidates", "_imageconfig", "_ledger", "_pattern", "_quantities", "_semver"),
+    ("_estate", "_preflight"),
     ("_imagesource",),
     ("_errors",),
 )

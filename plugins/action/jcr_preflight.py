@@ -1,0 +1,17 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""jcr_preflight on the controller; what it does is told in the module of the same name."""
+
+from __future__ import annotations
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_preflight import SPEC, PreflightResource
+from ansible_collections.jdcloud.jcr.plugins.plugin_utils._action import OnHostAction
+
+
+class ActionModule(OnHostAction):
+    """Runs jcr_preflight where its task belongs."""
+
+    spec = SPEC
+    build = PreflightResource

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task declares as its estate: registries, their repositories, and what will be done there. Pure.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
+
+ABSENT, PRESENT = "absent", "present"
+
+
+@dataclasses.dataclass(frozen=True)
+class Repository:
+    """A repository that shall be there, or (C(present=False)) shall not."""
+
+    name: str
+    description: str | None = None
+    present: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Registry:
+    """A registry in one region; C(images) are local sources, C(tokens_needed) counts the tokens that a run may take."""
+
+    name: str
+    region: str
+    description: str | None = None
+    present: bool = True
+    repositories: tuple[Repository, ...] = ()
+    images: tuple[str, ...] = ()
+    tokens_needed: int = 0
+
+
+def declared(entries: t.Iterable[t.Mapping[str, t.Any]], region: str, tokens_needed: int | None) -> list[Registry]:
+    """The registries that the option C(registries) declares; C(region) is that of entries without one.
+
+    Without C(tokens_needed), of the entry or of the task, one token is needed where there are images to push. Raises
+    ConfigurationError for entries that contradict each other or cannot be understood; names are not judged here.
+    """
+    found: dict[tuple[str, str], Registry] = {}
+    for entry in entries:
+        registry = _registry(entry, region, tokens_needed)
+        key = (registry.name, registry.region)
+        if key in found:
+            raise ConfigurationError(
+                f"registry '{registry.name}' in {registry.region} is declared twice", cure="Declare it once."
+            )
+        found[key] = registry
+    return list(found.values())
+
+
+def _registry(entry: t.Mapping[str, t.Any], region: str, tokens_needed: int | None) -> Registry:
+    name, images = entry["name"], tuple(entry.get("images") or ())
+    needed = entry.get("tokens_needed")
+    if needed is None:
+        needed = tokens_needed
+    if needed is None:
+        needed = 1 if images else 0
+    if needed < 0:
+        raise ConfigurationError(f"tokens_needed of registry '{name}' is {needed}", cure="Choose 0 or more.")
+    repositories = tuple(_repository(raw, name) for raw in entry.get("repositories") or ())
+    names = [repository.name for repository in repositories]
+    twice = next((again for again in names if names.count(again) > 1), None) if len(set(names)) < len(names) else None
+    if twice is not None:
+        raise ConfigurationError(
+            f"repository '{twice}' is declared twice in registry '{name}'", cure="Declare it once."
+        )
+    return Registry(
+        name,
+        entry.get("region") or region,
+        entry.get("description"),
+        entry.get("state") != ABSENT,
+        repositories,
+        images,
+        needed,
+    )
+
+
+def _repository(raw: t.Any, registry: str) -> Repository:
+    """A repository, given by its name or as a dictionary; keys that do not matter here are passed over."""
+    fields = raw if isinstance(raw, t.Mapping) else {"name": raw}
+    name, description, state = fields.get("name"), fields.get("description"), fields.get("state") or PRESENT
+    if isinstance(name, int) and not isinstance(name, bool):  # YAML takes 2026 for a number
+        name = str(name)
+    if not isinstance(name, str) or state not in (ABSENT, PRESENT) or not isinstance(description, (str, type(None))):
+        raise ConfigurationError(
+            f"an entry in repositories of registry '{registry}' cannot be understood: {str(raw)[:80]!r}",
+            cure="Give a name, or name, description and state (present or absent).",
+        )
+    return Repository(name, description, state == PRESENT)
