@@ -28,6 +28,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ServerError,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._estate import Registry
+from ansible_collections.jdcloud.jcr.plugins.module_utils._ledger import ISSUES_AN_HOUR
 from ansible_collections.jdcloud.jcr.plugins.module_utils._preflight import (
     Row,
     fail,
@@ -39,7 +40,6 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._preflight import (
     warn,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session, accept_checked_name, moment
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import ISSUES_AN_HOUR
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport, is_loopback
 
 ASKED_NAMES = 100  # of new repositories of one registry; that they are free is known from the listing anyway
