@@ -46,7 +46,7 @@ class Attempt:
     def __init__(self, clock: Clock, deadline: Deadline, seconds: float, host: str, *, transfer: bool = False) -> None:
         self._clock = clock
         self.deadline = deadline
-        self._seconds = seconds
+        self.seconds = seconds
         self._host = host
         self._transfer = transfer
         self._end = clock.monotonic() + seconds
@@ -59,14 +59,14 @@ class Attempt:
         own = self._end - self._clock.monotonic()
         if own <= 0:
             told = "moved nothing for" if self._transfer else "did not answer in full within"
-            raise Unreachable(f"{self._host} {told} {self._seconds:g} seconds", cure=CURE, retryable=True)
+            raise Unreachable(f"{self._host} {told} {self.seconds:g} seconds", cure=CURE, retryable=True)
         total = self.deadline.left()
         return own if total is None else max(min(own, total), 0.001)
 
     def moved(self) -> None:
         """Bytes went out or came in."""
         if self._transfer:
-            self._end = self._clock.monotonic() + self._seconds
+            self._end = self._clock.monotonic() + self.seconds
 
 
 ATTEMPT: contextvars.ContextVar[Attempt] = contextvars.ContextVar("attempt")

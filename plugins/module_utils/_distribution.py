@@ -19,12 +19,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._blobreader import Blo
 from ansible_collections.jdcloud.jcr.plugins.module_utils._blobupload import CHUNK, BlobUpload
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._content import Content
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
-    ImageNotFound,
-    JcrError,
-    ProtocolError,
-    TransferFailed,
-)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import JcrError, ProtocolError, TransferFailed
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
     INDEXES,
     MANIFESTS,
@@ -149,9 +144,9 @@ class Repository:
 
     # --- manifests
 
-    def head_manifest(self, reference: str, *, push: bool = False) -> Descriptor | None:
+    def head_manifest(self, reference: str) -> Descriptor | None:
         """What a tag or digest stands for, None if it is not there; C(size=-1) where the registry does not tell."""
-        answer = self._ask_manifest("HEAD", reference, (200, 404), push)
+        answer = self._ask_manifest("HEAD", reference, (200, 404))
         if answer.status == 404:
             return None
         digest = answer.headers.get("Docker-Content-Digest", reference)
@@ -164,7 +159,7 @@ class Repository:
 
     def manifest(self, reference: str) -> Document:
         """The manifest or index that a tag or digest stands for, byte for byte. Raises ImageNotFound."""
-        answer = self._ask_manifest("GET", reference, (200,), False)
+        answer = self._ask_manifest("GET", reference, (200,))
         if len(answer.body) > MAX_DOCUMENT:
             raise ProtocolError(f"the registry's manifest is larger than {MAX_DOCUMENT} bytes")
         media_type = _media_type(answer)
@@ -218,13 +213,12 @@ class Repository:
             following = _NEXT.search(answer.headers.get("Link", ""))
             if not following:
                 return sorted(set(found))
-            target = self._conversation.target_of(urllib.parse.urljoin(target, following[1]))
+            target = self._conversation.target_of(following[1], target)
         raise ProtocolError("the registry's list of tags does not come to an end")
 
-    def _ask_manifest(self, method: str, reference: str, expect: t.Collection[int], push: bool) -> Answer:
+    def _ask_manifest(self, method: str, reference: str, expect: t.Collection[int]) -> Answer:
         target = f"{self._path}/manifests/{urllib.parse.quote(reference)}"
-        scopes = self._push if push else self._pull
-        return self._conversation.ask(method, target, scopes, expect=expect, headers={"Accept": _ACCEPT})
+        return self._conversation.ask(method, target, self._pull, expect=expect, headers={"Accept": _ACCEPT})
 
     # --- blobs
 
@@ -258,14 +252,6 @@ class Repository:
     def open_blob(self, blob: Descriptor) -> BlobReader:
         """A reader of a blob, which the caller closes. Reading raises ImageNotFound if it is not there."""
         return BlobReader(BlobStream(self._conversation, self._path, self._pull, blob), blob)
-
-    def require_manifest(self, reference: str) -> Descriptor:
-        """As head_manifest(). Raises ImageNotFound."""
-        found = self.head_manifest(reference)
-        if found is None:
-            separator = "@" if ":" in reference else ":"
-            raise ImageNotFound(f"{self.host}/{self.name}{separator}{reference} is not in the registry")
-        return found
 
 
 def _media_type(answer: Answer) -> str:

@@ -143,27 +143,30 @@ class Conversation:
             if not 300 <= stream.status < 400:
                 break
             stream.close()
-            base, path = self._elsewhere(urllib.parse.urljoin(base + path, stream.headers.get("Location", "")))
+            base, path = self._elsewhere(base + path, stream.headers.get("Location", ""))
             stream = self._open(self._transport(base), path, headers, None)
         if stream.status in (200, 206):
             return stream
         with contextlib.closing(stream):
             raise self._refusal(stream.status, stream.headers, stream.read(_MAX_ERROR))
 
-    def target_of(self, location: str) -> str:
-        """Path and query of a Location that the registry gave for an upload; it has to be on the registry itself."""
+    def target_of(self, location: str, asked: str = "") -> str:
+        """Path and query of where the registry wants to be asked next; it has to be on the registry itself.
+
+        C(asked) is the path that a relative location counts from.
+        """
         try:
-            parts = urllib.parse.urlsplit(location)
+            parts = urllib.parse.urlsplit(urllib.parse.urljoin(asked, location))
         except ValueError:
-            raise ProtocolError("the registry gave a Location that cannot be read") from None
+            raise ProtocolError("the registry named an address that cannot be read") from None
         # A proxy that ends TLS makes some registries say http: the scheme stays as it was.
         if parts.netloc and parts.netloc.lower() != self._own.host:
             raise HostNotAllowed(
-                f"the registry wants the upload to be sent to {parts.hostname!r}",
+                f"the registry wants to be asked at {parts.hostname!r} from now on",
                 cure="Nothing was sent there. Check the registry host, and what stands before it.",
             )
         if not parts.path.startswith("/") or not location.isascii():
-            raise ProtocolError("the registry gave no Location to send the upload to")
+            raise ProtocolError("the registry did not say where the upload goes on")
         return parts.path + (f"?{parts.query}" if parts.query else "")
 
     def pause(self, attempt: int, failure: JcrError, *, hopeful: bool = False) -> None:
@@ -240,10 +243,10 @@ class Conversation:
             idle=self._idle,
         )
 
-    def _elsewhere(self, url: str) -> tuple[str, str]:
+    def _elsewhere(self, url: str, location: str) -> tuple[str, str]:
         """Base and path of what a blob's redirect leads to, if that is allowed."""
         try:
-            parts = urllib.parse.urlsplit(url)
+            parts = urllib.parse.urlsplit(urllib.parse.urljoin(url, location))
             base, host = f"{parts.scheme}://{parts.netloc}".lower(), parts.netloc.lower()
         except ValueError:
             raise ProtocolError("the registry redirects to an address that cannot be read") from None

@@ -211,7 +211,7 @@ class Transport:
         try:
             attempt.deadline.check()
             proxy = None if attempt.sent else _proxy_host(self._proxies)
-            failure = _explain(error, self.host, self._timeout, proxy)
+            failure = _explain(error, self.host, attempt.seconds, proxy)
         except DeadlineExceeded as late:
             failure = late
         failure.sent = attempt.sent

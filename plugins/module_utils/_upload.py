@@ -97,13 +97,14 @@ class _Upload:
         self._progress = progress
         self._stop = threading.Event()
         self._lock = threading.Lock()
+        self._look_first = True
         host, repository = source.origin or ("", "")
         self._origin = repository if host.lower() == target.host.lower() else None
 
     def run(self, tags: t.Sequence[str], platforms: t.Sequence[str] | None) -> Transfer:
         started = self._target.clock.monotonic()
         image = walk(self._source, platforms)
-        layers = self._blobs(image.blobs)
+        layers = self._blobs(image)
         *children, root = image.manifests
         for document in children if self._origin != self._target.name else ():
             self._target.put_manifest(document.descriptor.digest, document)
@@ -122,10 +123,14 @@ class _Upload:
                 raise
             done.append(tag)
 
-    def _blobs(self, blobs: t.Sequence[Descriptor]) -> list[Layer]:
+    def _blobs(self, image: Image) -> list[Layer]:
         """Bring all blobs there, several at once; the first failure ends it."""
+        blobs = image.blobs
         if self._origin == self._target.name:
             return [self._through(Layer(blob.digest, EXISTING, blob.size, 0.0)) for blob in blobs]
+        if self._origin:
+            # Where the manifest is, its blobs should be; so only then they are looked for before they are mounted.
+            self._look_first = self._target.head_manifest(image.root.digest) is not None
         with concurrent.futures.ThreadPoolExecutor(max(1, min(self._workers, len(blobs)))) as pool:
             futures = [pool.submit(self._blob, blob) for blob in blobs]
             concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_EXCEPTION)
@@ -149,12 +154,12 @@ class _Upload:
 
     def _brought(self, blob: Descriptor) -> str:
         location = None
+        if self._look_first and self._target.has_blob(blob):
+            return EXISTING
         if self._origin:
             mounted, location = self._target.mount_blob(blob, self._origin)
             if mounted:
                 return MOUNTED
-        elif self._target.has_blob(blob):
-            return EXISTING
         content = Content(blob, lambda: self._source.open(blob), self._stop)
         with contextlib.closing(content):
             self._target.push_blob(content, location)
