@@ -133,8 +133,10 @@ class _Upload:
             self._look_first = self._target.head_manifest(image.root.digest) is not None
         with concurrent.futures.ThreadPoolExecutor(max(1, min(self._workers, len(blobs)))) as pool:
             futures = [pool.submit(self._blob, blob) for blob in blobs]
-            concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_EXCEPTION)
-            self._stop.set()  # all is done, or nothing more is worth doing
+            try:
+                concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_EXCEPTION)
+            finally:
+                self._stop.set()  # all is done, or nothing more is worth doing
             failures = [future.exception() for future in futures if future.done()]
         for failure in failures:
             if failure is not None and not isinstance(failure, Stopped):
