@@ -16,9 +16,9 @@ import re
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    ContentMismatch,
     JcrError,
     ProtocolError,
-    TransferFailed,
     Unreachable,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor
@@ -136,7 +136,7 @@ class BlobReader(io.RawIOBase):
         self._hasher.update(data)
         self._left -= len(data)
         if self._left == 0 and f"sha256:{self._hasher.copy().hexdigest()}" != self._blob.digest:
-            raise TransferFailed(
+            raise ContentMismatch(
                 f"the registry's bytes of {self._blob.digest} are not what the digest says",
                 cure="Push the image again.",
             )

@@ -15,7 +15,7 @@ import os
 import threading
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import FileError, JcrError, TransferFailed
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ContentMismatch, FileError, JcrError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor
 
 PIECE = 256 * 1024  # bytes; each has to get through before the connection counts as standing still
@@ -83,10 +83,7 @@ class Content:
     def _next(self, end: int) -> bytes:
         piece = self._read(min(PIECE, end - self._at))
         if not piece:
-            raise TransferFailed(
-                f"the source has only {self._at} of the {self.blob.size} bytes of {self.blob.digest}",
-                cure="Build or save the image again.",
-            )
+            raise ContentMismatch(f"the source has only {self._at} of the {self.blob.size} bytes of {self.blob.digest}")
         known = self.hashed - self._at
         if known < len(piece):
             self._hasher.update(memoryview(piece)[known:] if known else piece)
@@ -98,10 +95,7 @@ class Content:
 
     def _check_digest(self) -> None:
         if f"sha256:{self._hasher.copy().hexdigest()}" != self.blob.digest:
-            raise TransferFailed(
-                f"the source's bytes of {self.blob.digest} are not what the digest says",
-                cure="Nothing was tagged. Build or save the image again.",
-            )
+            raise ContentMismatch(f"the source's bytes of {self.blob.digest} are not what the digest says")
 
     def _read(self, count: int) -> bytes:
         file = getattr(self._reader, "file", None)

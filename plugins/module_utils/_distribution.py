@@ -19,7 +19,12 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._blobreader import Blo
 from ansible_collections.jdcloud.jcr.plugins.module_utils._blobupload import CHUNK, BlobUpload
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._content import Content
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import JcrError, ProtocolError, TransferFailed
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    ContentMismatch,
+    JcrError,
+    ProtocolError,
+    TransferFailed,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
     INDEXES,
     MANIFESTS,
@@ -173,7 +178,7 @@ class Repository:
         told = answer.headers.get("Docker-Content-Digest", digest)
         for named in (told, reference if _DIGEST.fullmatch(reference) else digest):
             if named != digest:
-                raise TransferFailed(f"the registry calls its manifest {named[:80]!r}, but its bytes make {digest}")
+                raise ContentMismatch(f"the registry calls its manifest {named[:80]!r}, but its bytes make {digest}")
         return Document(Descriptor(media_type, digest, len(answer.body)), answer.body)
 
     def put_manifest(self, reference: str, document: Document) -> None:

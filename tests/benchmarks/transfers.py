@@ -27,6 +27,7 @@ import time
 import typing as t
 from pathlib import Path
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._archive import open_archive
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
 from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor
@@ -64,37 +65,6 @@ class Registry:
         """Options and name for C(skopeo copy); C(side) is src or dest."""
         login = [f"--{side}-creds=jdcloud:{self.password}"] if self.password else []
         return [f"--{side}-tls-verify=false", *login, f"docker://{self.host}/{name}:v1"]
-
-
-class LayoutSource:
-    """The image of an OCI layout, read from its files."""
-
-    origin = None
-    config_digest = None
-
-    def __init__(self, directory: Path) -> None:
-        self._blobs = directory / "blobs"
-        (root,) = json.loads((directory / "index.json").read_text(encoding="utf-8"))["manifests"]
-        self.root = Descriptor.parse(root)
-
-    def manifest(self, digest: str) -> bytes:
-        return (self._blobs / digest.replace(":", "/")).read_bytes()
-
-    def open(self, blob: Descriptor) -> t.Any:
-        return _File(self._blobs / blob.digest.replace(":", "/"))
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
-class _File:
-    offset = 0
-
-    def __init__(self, path: Path) -> None:
-        self.file = path.open("rb")
-
-    def close(self) -> None:
-        self.file.close()
 
 
 def rows(stage: Stage) -> t.Iterator[Row]:
@@ -145,7 +115,7 @@ def _round_of(directory: Path, places: t.Mapping[str, tuple[Registry, Registry]]
         what = f"push an OCI layout to {place}"
         yield f"{what}, skopeo", _skopeo([f"oci:{layout}"], one.skopeo("dest", name))
         with one.repository(one.fresh()) as target:
-            yield what, _timed(lambda target=target: upload(LayoutSource(layout), target, ["v1"]))
+            yield what, _timed(lambda target=target: _push(layout, target))
         what, origin = f"copy between registries of {place}", one.skopeo("src", name)
         yield f"{what}, skopeo", _skopeo(origin, other.skopeo("dest", away))
         with one.repository(name) as reader, other.repository(other.fresh()) as target:
@@ -155,6 +125,11 @@ def _round_of(directory: Path, places: t.Mapping[str, tuple[Registry, Registry]]
         with one.repository(name) as reader, one.repository(one.fresh()) as target:
             yield what, _timed(lambda r=reader, w=target: upload(RemoteSource(r, "v1"), w, ["v1"]))
     shutil.rmtree(layout)
+
+
+def _push(layout: Path, target: Repository) -> None:
+    with contextlib.closing(open_archive(str(layout))) as source:
+        upload(source, target, ["v1"])
 
 
 def _timed(act: t.Callable[[], object]) -> float:

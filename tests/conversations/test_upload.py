@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -16,11 +17,13 @@ import typing as t
 
 import pytest
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._archive import open_archive
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     AuthenticationFailed,
     ConfigurationError,
+    ContentMismatch,
     DeadlineExceeded,
     ImageNotFound,
     JcrError,
@@ -37,9 +40,10 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import upload
 from tests.emulator_tests import docker_registry
 from tests.emulator_tests.registry import Account
+from tests.support import images
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.fake_clock import FakeClock
-from tests.support.sources import HastyClock, MemorySource, converse, image, index
+from tests.support.sources import HastyClock, MemorySource, converse, image, index, write_layout
 
 MINE, OTHER, THIRD = "team/web", "team/other", "team/third"
 CHUNK = 200_000
@@ -133,6 +137,35 @@ def test_push_again_and_under_more_tags(place: Place, tmp_path, seed, seekable) 
     assert raw == source.contents[source.root.digest]
     shown = json.loads(place.skopeo(tmp_path, "inspect", f"{MINE}:v3"))
     assert shown["Digest"] == source.root.digest and len(shown["Layers"]) == len(SIZES)
+
+
+def test_push_an_oci_layout(place: Place, tmp_path, seed) -> None:
+    source = image(SIZES, seed=seed)
+    layout = open_archive(str(write_layout(source, tmp_path / "layout")))
+    with contextlib.closing(layout):
+        assert states(upload(layout, place.repository(), ["layout"])) == {"pushed": len(SIZES) + 1}
+    assert_whole(place.repository(), "layout", source)
+
+
+def test_push_what_docker_save_writes(place: Place, tmp_path) -> None:
+    """skopeo reads the same archive: to it, what was pushed has the same image id."""
+    path = tmp_path / "image.tar"
+    path.write_bytes(images.layered("shop/web:1", 3, 300_000, seed=5).data())
+    with contextlib.closing(open_archive(str(path))) as archive:
+        done = upload(archive, place.repository(OTHER), ["saved"])
+        assert states(done) == {"pushed": 4} and states(upload(archive, place.repository(OTHER), ["saved"])) == {
+            "existing": 4
+        }
+    manifest = json.loads(place.skopeo(tmp_path, "inspect", f"{OTHER}:saved", "--raw"))
+    line = ["skopeo", "inspect", "--config", "--raw", f"docker-archive:{path}"]
+    config = subprocess.run(line, capture_output=True, check=True).stdout
+    assert manifest["config"]["digest"] == f"sha256:{hashlib.sha256(config).hexdigest()}"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    login = [f"--src-creds=jdcloud:{place.password}"] if place.password else []
+    copy = ["skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", *login]
+    name = f"docker://{place.host}/{OTHER}:saved"
+    # skopeo compares every layer with its digest and its diff id.
+    subprocess.run([*copy, name, f"docker-archive:{tmp_path / 'back.tar'}"], env=environment, check=True)
 
 
 def test_an_empty_layer(place: Place, seed) -> None:
@@ -455,7 +488,7 @@ def test_a_wrong_source_is_never_completed(place: Place, seed, change, size, emu
     layer = next(digest for digest, content in source.contents.items() if len(content) == size)
     source.contents[layer] = change(source.contents[layer])
     tag = hashlib.sha256(seed.encode()).hexdigest()
-    with pytest.raises(TransferFailed, match=layer):
+    with pytest.raises(ContentMismatch, match=layer):
         upload(source, place.repository(), [tag])
     assert place.repository().head_manifest(tag) is None
     if place.name == "emulator":

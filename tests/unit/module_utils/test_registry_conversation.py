@@ -18,6 +18,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._content import Conten
 from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     AuthenticationFailed,
+    ContentMismatch,
     FileError,
     HostNotAllowed,
     ImageNotFound,
@@ -174,7 +175,7 @@ def test_the_header_of_the_digest_may_be_missing(reference, told):
 )
 def test_a_manifest_that_is_not_what_it_should_be(reference, headers, body):
     with ScriptedServer(OPEN, reply(200, body, content_type=OCI_MANIFEST, **headers)) as server:
-        with pytest.raises((TransferFailed, ProtocolError)):
+        with pytest.raises((ContentMismatch, ProtocolError)):
             repository(server).manifest(reference)
 
 
@@ -233,7 +234,7 @@ def test_a_blob_goes_on_after_a_cut(rest):
 @pytest.mark.parametrize(
     ("kind", "answer"),
     [
-        (TransferFailed, reply(200, b"012345678x")),
+        (ContentMismatch, reply(200, b"012345678x")),
         (ImageNotFound, reply(404, {"errors": [{"code": "BLOB_UNKNOWN", "message": "no"}]})),
         (TransferRefused, reply(403, b"")),
         (ProtocolError, reply(204, b"")),
@@ -394,7 +395,7 @@ def test_the_last_bytes_are_not_given_if_the_digest_is_wrong(data):
         for piece in content(data).part(0, 10):
             got.append(piece)
     assert len(b"".join(got)) < 10
-    assert isinstance(caught.value.error, TransferFailed) and BLOB.digest in caught.value.error.message
+    assert isinstance(caught.value.error, ContentMismatch) and BLOB.digest in caught.value.error.message
 
 
 def test_nothing_is_read_any_more_once_it_is_stopped():
