@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import functools
 import itertools
 import json
 import random as random_module
@@ -248,6 +249,7 @@ def _unknown_outcome(operation: Operation, failure: JcrError) -> UnknownOutcome:
     )
 
 
+@functools.lru_cache(maxsize=16)  # many answers come within one second
 def _http_date(text: str | None) -> datetime.datetime | None:
     """The moment that a header names; None for what is none, or cannot be: the service began in 2018."""
     try:
