@@ -115,8 +115,9 @@ class State:
 
         A registry's own port decides; on the main port the real host name does, also its -inner form.
         """
-        for row in self._rows("SELECT * FROM registry WHERE port = ?", port):
-            return self._registry(row)
+        if port != self._ports.main:
+            for row in self._rows("SELECT * FROM registry WHERE port = ?", port):
+                return self._registry(row)
         match = _HOST.fullmatch(host_header.lower())
         if not match:
             return None
