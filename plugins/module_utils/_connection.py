@@ -36,7 +36,6 @@ except ImportError:
     HTTPAdapter = HTTPConnectionPool = HTTPSConnectionPool = object
 
 _SMALL = 64 * 1024  # bytes of a body that are sent together with the headers
-_MOST_CONNECTIONS = 32  # that are kept alive at the same time
 CURE = "Check the endpoint, the network and the proxy settings."
 
 
@@ -167,9 +166,6 @@ _POOLS = (
 
 class Adapter(HTTPAdapter):
     """requests' adapter over watched connections. SOCKS proxies keep their own: there, sent is always assumed."""
-
-    def __init__(self) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=_MOST_CONNECTIONS)
 
     def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().init_poolmanager(*args, **kwargs)
