@@ -72,6 +72,8 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _shown(number: float) -> str:
-    """Three significant places, no exponent: 0.0123, 1.20, 96.4, 1234."""
+    """Three significant places, no exponent: 0.0123, 1.20, 96.4, 1234; nothing is 0."""
+    if number == 0:
+        return "0"
     places = next((places for places, bound in ((4, 0.1), (3, 1), (2, 10), (1, 1000)) if abs(number) < bound), 0)
     return f"{number:.{places}f}"

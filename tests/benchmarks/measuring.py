@@ -25,7 +25,7 @@ def tell():
     with open("/proc/self/status") as status:
         sys.stderr.write(re.search("VmHWM:.*\\n", status.read())[0])
 atexit.register(tell)
-runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 """
 
 
