@@ -12,7 +12,7 @@ import struct
 import typing as t
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 HOST = "127.0.0.1"
@@ -61,7 +61,7 @@ class Gathered:
         return getattr(self._transport, name)
 
 
-class Protocol(H11Protocol):
+class Protocol(HttpToolsProtocol):
     """Uvicorn's HTTP protocol; hands the connection to the application, so that a fault can break it."""
 
     def __init__(self, config: Config, server_state: ServerState) -> None:
