@@ -15,7 +15,7 @@ from tests.benchmarks.figures import Cost, Figure, ratio
 from tests.benchmarks.measuring import by_turns
 from tests.benchmarks.stage import CHECKOUT, LOGIN_TASK, PING_TASK, REGISTRY, REGISTRY_TASK, REPOSITORY, Stage
 
-TITLE = "A task with nothing to do, against ansible.builtin.ping (processor time)"
+TITLE = "One more task with nothing to do, against one more ansible.builtin.ping (processor time)"
 
 # Options with which a module leaves everything as it is. One that is not named here gets none.
 OPTIONS: t.Mapping[str, dict[str, t.Any]] = {
@@ -28,8 +28,7 @@ OPTIONS: t.Mapping[str, dict[str, t.Any]] = {
 }
 AS_MODULE = {"jcr_in_process": False}
 
-COUNT = 20  # tasks of a play; its fixed cost is measured apart
-ITEMS = 60  # of a loop
+COUNT, ITEMS = 20, 60  # tasks of a play and items of a loop; what is taken off is the play with one of them
 
 _HERE, _ITEM, _MODULE = 1 / 5, 1 / 15, 1.2
 _ACTIONS = "ansible_collections.jdcloud.jcr.plugins"
@@ -55,28 +54,31 @@ def figures(stage: Stage) -> t.Iterator[Figure]:
     def play(*arguments: t.Any) -> t.Callable[[], Cost]:
         return functools.partial(stage.play, *arguments)
 
-    measures = {
-        "empty": play([]),
-        "ping": play([PING_TASK] * COUNT),
-        "login": play([LOGIN_TASK] * COUNT),
-        "python": python("pass"),
-        "requests": python("import requests"),
+    plays: dict[str, tuple[list[dict[str, t.Any]], dict[str, t.Any]]] = {
+        "ping": ([PING_TASK], {}),
+        "login": ([LOGIN_TASK], {}),
     }
     for name, task in given.items():
-        measures[f"{name} here"] = play([task] * COUNT)
-        measures[f"{name} item"] = play([{**task, "loop": list(range(ITEMS))}])
-        measures[f"{name} module"] = play([task] * COUNT, AS_MODULE)
+        plays[f"{name} here"] = ([task], {})
+        plays[f"{name} module"] = ([task], AS_MODULE)
+    measures = {}
+    for what, (tasks, variables) in plays.items():
+        measures[f"{what} once"] = play(tasks, variables)
+        measures[f"{what} often"] = play(tasks * COUNT, variables)
+    for name, task in given.items():
+        measures[f"{name} item once"] = play([{**task, "loop": [0]}])
+        measures[f"{name} item often"] = play([{**task, "loop": list(range(ITEMS))}])
     costs = by_turns(measures)
     # Short, and what all the modules' figures rest on: measured more often.
-    costs.update(by_turns({name: measures[name] for name in ("python", "requests")}, rounds=15))
+    costs.update(by_turns({"python": python("pass"), "requests": python("import requests")}, rounds=15))
 
-    def each(name: str, count: int) -> float:
-        return ((costs[name] - costs["empty"]) / count).cpu
+    def each(what: str, count: int = COUNT) -> float:
+        return ((costs[f"{what} often"] - costs[f"{what} once"]) / (count - 1)).cpu
 
-    ping, importing = each("ping", COUNT), (costs["requests"] - costs["python"]).cpu
+    ping, importing = each("ping"), (costs["requests"] - costs["python"]).cpu
     for name in names:
-        yield ratio(f"{name}, in the controller's process : ping", each(f"{name} here", COUNT), ping, _HERE)
+        yield ratio(f"{name}, in the controller's process : ping", each(f"{name} here"), ping, _HERE)
         yield ratio(f"{name}, one item of a loop : ping", each(f"{name} item", ITEMS), ping, _ITEM)
-        beyond = each(f"{name} module", COUNT) - ping
+        beyond = each(f"{name} module") - ping
         yield ratio(f"{name}, as a module, beyond ping : importing requests", beyond, importing, _MODULE)
-    yield ratio("jcr_login : ping", each("login", COUNT), ping)
+    yield ratio("jcr_login : ping", each("login"), ping)
