@@ -48,7 +48,6 @@ DELETION = ArgumentSpec(
 
 _WORKERS = 8  # deletes at the same time
 _LOOK_UPS = 5  # names that are asked for one by one before the whole repository is read
-_DIGEST = "sha256:"  # what the key of an image begins with, and no tag can
 
 
 class DeletedImages(ImageResource):
@@ -109,8 +108,10 @@ class DeletedImages(ImageResource):
         self._refuse_needed(graph, deletion)
         self._refuse_untagging(graph, deletion)
         self._refuse_too_many(graph, deletion)
-        going = frozenset(deletion.images)
-        self._owners = {digest: graph.owners(digest) & going for digest in going}
+        before: set[str] = set()
+        for wave in deletion.waves:
+            self._owners.update((digest, graph.owners(digest) & before) for digest in wave)
+            before.update(wave)
         self._known = {digest: graph.images[digest] for digest in (*deletion.images, *deletion.untagged)}
         self._deletion = deletion
 
@@ -230,6 +231,7 @@ class DeletedImages(ImageResource):
         try:
             self.session.client.delete_image(self.registry, self.repository, digest=placeholder.root.digest)
         except JcrError as error:
+            error.changed = True
             error.cause += f"; the tag {tag} stands for an empty image now, which goes when the task is run again"
             raise
         return True
@@ -260,7 +262,7 @@ class DeletedImages(ImageResource):
         """Delete wave after wave; what belongs to an image that could not be deleted stays."""
         left = {digest for digest in self._deletion.images if digest in pending} if self._deletion else set()
         for wave in self._deletion.waves if self._deletion else ():
-            ready = [digest for digest in wave if digest in left and not self._owners[digest] & left - set(wave)]
+            ready = [digest for digest in wave if digest in left and not self._owners[digest] & left]
             outcomes = _bulk.each(ready, self._delete_image, workers=_WORKERS)
             for outcome in outcomes:
                 keys = [outcome.item, *self._tags_of(outcome.item)]
@@ -292,10 +294,10 @@ class DeletedImages(ImageResource):
     # --- telling it --------------------------------------------------------------------------------------------------
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
-        tags = Plan(tuple(change for change in plan.changes if not change.key.startswith(_DIGEST)))
+        named = Plan(tuple(change for change in plan.changes if change.key in self.keys))
         kept = self._deletion.kept if self._deletion else {}
         return {
-            **super().result(tags, after),
+            **super().result(named, after),
             "deleted": self._entries(change.key for change in plan.to_do(DELETE)),
             "kept": [{"digest": digest, "reason": reason} for digest, reason in kept.items()],
         }
@@ -325,6 +327,7 @@ class DeletedImages(ImageResource):
             fault = next(failed[key] for key in (entry["digest"], *entry["tags"]) if key in failed)
             entry["error"] = fault.message if isinstance(fault, JcrError) else f"{type(fault).__name__}: {fault}"
         error.result = told
+        error.changed = error.changed or any(getattr(fault, "changed", False) for fault in failed.values())
         numbers = {name: len(entries) for name, entries in told.items()}
         if sum(numbers.values()) > 1:
             error.cause = (

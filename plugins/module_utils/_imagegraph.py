@@ -129,12 +129,13 @@ class ImageGraph:
         return f"{digest} ({', '.join(tags)})" if tags else digest
 
     def _waves(self, going: t.Collection[str]) -> tuple[tuple[str, ...], ...]:
-        """An image goes after all that own it, in the order of the listing otherwise."""
+        """An image goes after the indexes that it is in and the images that it is about, otherwise as it was listed."""
         left = [digest for digest in self.images if digest in going]
         waves = []
         while left:
             wave = [digest for digest in left if not self.owners(digest) & set(left)]
-            wave = wave or left  # tags can claim that two images are about each other
+            # An index can be about its own child, and tags can say that two images are about each other.
+            wave = wave or [digest for digest in left if not self._parents[digest] & set(left)] or left
             waves.append(tuple(wave))
             left = [digest for digest in left if digest not in wave]
         return tuple(waves)
