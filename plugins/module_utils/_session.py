@@ -26,6 +26,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     RuleError,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._models import format_time
+from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import region as check_region
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import token_hours
@@ -37,6 +38,7 @@ if t.TYPE_CHECKING:
 
 T = t.TypeVar("T")
 
+_IDLE = 60.0  # seconds that a transfer with a registry may stand still
 _POLL_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between two looks at what is not there yet; the last for ever
 
 
@@ -54,6 +56,7 @@ class Session:
         self._usual_deadline = usual_deadline
         self._hosts: dict[str, str] = {}
         self._unkept: dict[str, Token] = {}
+        self._conversations: list[Conversation] = []
         self.account = resolve(self._params, host.environ, host.home)
         host.keep_secret(self.account.credential.secret_key)
         if self.account.credential.security_token:
@@ -227,6 +230,31 @@ class Session:
             self._unkept[registry] = token
         return token
 
+    def token_to_look_with(self, registry: str) -> Token | None:
+        """As token(); in check mode, which must not issue one, a token that is held, or None."""
+        if not self._host.check_mode:
+            return self.token(registry)
+        return next(iter(self.usable_tokens(registry)), None)
+
+    def conversation(self, registry: str, token: Token) -> Conversation:
+        """What speaks the registry's own protocol with the login of this token; the session closes it.
+
+        Raises HostNotAllowed as trusted_host() does.
+        """
+        conversation = Conversation(
+            self.trusted_host(registry),
+            (token.username, token.password),
+            clock=self.clock,
+            deadline=self.deadline,
+            timeout=self._seconds("timeout"),
+            idle=_IDLE,
+            retries=self._params["retries"],
+            verify=self.verify,
+            allowed_hosts=self._params["allowed_registry_hosts"],
+        )
+        self._conversations.append(conversation)
+        return conversation
+
     def renewed_token(self, registry: str, replacing: t.Collection[Secret]) -> Token:
         """A token to put in the place of others; the broker's hand_over() does that."""
         token = self.broker.renew(
@@ -282,6 +310,8 @@ class Session:
         if "broker" in self.__dict__:
             for text in self.broker.warnings:
                 self._host.warn(text)
+        for conversation in self._conversations:
+            conversation.close()
         if "client" in self.__dict__:
             self.client.close()
 
