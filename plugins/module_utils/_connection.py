@@ -14,26 +14,23 @@ holds against a server that drips. So urllib3's connections are watched, at the 
 from __future__ import annotations
 
 import contextvars
+import errno
 import http.client
 import io
+import os
 import socket
-import traceback
 import typing as t
+import urllib.request
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import Unreachable
 
+# requests is asked about proxies only, and only where there is one: loading it takes a module longer than its call.
 try:
     import urllib3
-    from requests.adapters import HTTPAdapter
-    from requests.exceptions import InvalidProxyURL
-    from requests.utils import prepend_scheme_if_needed, select_proxy
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
-    REQUESTS_IMPORT_ERROR = None
 except ImportError:
-    REQUESTS_IMPORT_ERROR = traceback.format_exc()
-    HTTPAdapter = HTTPConnectionPool = HTTPSConnectionPool = object
+    urllib3 = None
 
 _SMALL = 64 * 1024  # bytes of a body that are sent together with the headers
 CURE = "Check the endpoint, the network and the proxy settings."
@@ -156,7 +153,7 @@ def _watched(pool: type) -> type:
 
 _POOLS = (
     {}
-    if REQUESTS_IMPORT_ERROR
+    if urllib3 is None
     else {
         "http": _watched(HTTPConnectionPool),
         "https": _watched(HTTPSConnectionPool),
@@ -164,27 +161,61 @@ _POOLS = (
 )
 
 
-class Adapter(HTTPAdapter):
-    """requests' adapter over watched connections. SOCKS proxies keep their own: there, sent is always assumed."""
+def proxies_for(base: str) -> dict[str, str]:
+    """The proxies that the environment names for C(base), by scheme, as requests understands it."""
+    if not urllib.request.getproxies():
+        return {}
+    from requests.utils import get_environ_proxies
 
-    def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+    return get_environ_proxies(base)
 
-    def proxy_manager_for(self, proxy: str, **kwargs: t.Any) -> t.Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        if isinstance(manager, urllib3.ProxyManager):
-            manager.pool_classes_by_scheme = _POOLS
-        return manager
 
-    def pool_for(self, base: str, *, verify: bool | str, proxies: t.Mapping[str, str]) -> t.Any:
-        """The connections to C(base), by the proxy that is meant for it, with certificates checked as told."""
-        proxy = select_proxy(base, proxies)
-        if proxy:
-            proxy = prepend_scheme_if_needed(proxy, "http")
-            if not urllib3.util.parse_url(proxy).host:
-                raise InvalidProxyURL("the proxy's URL names no host")
-        manager = self.proxy_manager_for(proxy) if proxy else self.poolmanager
-        pool = manager.connection_from_url(base)
-        self.cert_verify(pool, base, verify, None)
-        return pool
+def pool_for(base: str, *, verify: bool | str, proxies: t.Mapping[str, str], connections: int) -> t.Any:
+    """The kept-alive connections to C(base), by the proxy that is meant for it, with certificates checked as told.
+
+    SOCKS proxies keep their own connections: there, sent is always assumed.
+    """
+    manager = _proxy_manager(base, proxies, connections) if proxies else urllib3.PoolManager(maxsize=connections)
+    if isinstance(manager, urllib3.ProxyManager) or type(manager) is urllib3.PoolManager:
+        manager.pool_classes_by_scheme = _POOLS
+    pool = manager.connection_from_url(base)
+    if base.startswith("https:"):
+        _trust(pool, verify)
+    return pool
+
+
+def _proxy_manager(base: str, proxies: t.Mapping[str, str], connections: int) -> t.Any:
+    from requests.adapters import HTTPAdapter
+    from requests.utils import prepend_scheme_if_needed, select_proxy
+
+    adapter = HTTPAdapter(pool_maxsize=connections)
+    proxy = select_proxy(base, proxies)
+    if not proxy:
+        return adapter.poolmanager
+    proxy = prepend_scheme_if_needed(proxy, "http")
+    if not urllib3.util.parse_url(proxy).host:
+        raise urllib3.exceptions.LocationValueError("the proxy's URL names no host")
+    return adapter.proxy_manager_for(proxy)
+
+
+def _trust(pool: t.Any, verify: bool | str) -> None:
+    """Say which certificates count: none are checked, those of a path, or those that requests takes."""
+    if verify is False:
+        pool.cert_reqs = "CERT_NONE"
+        return
+    path = _usual_authorities() if verify is True else verify
+    if not os.path.exists(path):
+        raise OSError(errno.ENOENT, "there is no file of certificates", path)
+    pool.cert_reqs = "CERT_REQUIRED"
+    if os.path.isdir(path):
+        pool.ca_cert_dir = path
+    else:
+        pool.ca_certs = path
+
+
+def _usual_authorities() -> str:
+    try:
+        from certifi import where
+    except ImportError:  # some distributions build requests without it
+        from requests.certs import where
+    return where()

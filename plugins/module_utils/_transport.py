@@ -28,7 +28,13 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
-from ansible_collections.jdcloud.jcr.plugins.module_utils._connection import ATTEMPT, CURE, Adapter, Attempt
+from ansible_collections.jdcloud.jcr.plugins.module_utils._connection import (
+    ATTEMPT,
+    CURE,
+    Attempt,
+    pool_for,
+    proxies_for,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ConfigurationError,
     DeadlineExceeded,
@@ -39,11 +45,9 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 from ansible_collections.jdcloud.jcr.plugins.module_utils._version import COLLECTION_VERSION
 
 try:
-    import requests
     import urllib3
-
 except ImportError:
-    requests = None
+    urllib3 = None
 
 MAX_BODY = 8 * 1024 * 1024  # bytes; the largest page of a listing is far below 1 MiB
 MAX_CONNECTIONS = 32  # that are kept alive for threads that send at the same time
@@ -100,7 +104,7 @@ class Transport:
         clock: Clock,
         max_body: int = MAX_BODY,
     ) -> None:
-        if requests is None:
+        if urllib3 is None:
             raise MissingLibrary(
                 "the Python library requests is not installed where the task runs",
                 cure="Install requests >= 2.31 there.",
@@ -115,12 +119,12 @@ class Transport:
         self._timeout = timeout
         self._clock = clock
         self._max_body = max_body
-        self._adapter = Adapter(pool_maxsize=MAX_CONNECTIONS)
         self._headers = {
-            **requests.utils.default_headers(),
             "User-Agent": f"ansible-jdcloud.jcr/{COLLECTION_VERSION}",
+            "Accept": "*/*",
+            "Accept-Encoding": urllib3.util.make_headers(accept_encoding=True)["accept-encoding"],
         }
-        self._proxies = {} if is_loopback(self.base) else requests.utils.get_environ_proxies(self.base)
+        self._proxies = {} if is_loopback(self.base) else proxies_for(self.base)
 
     def send(
         self,
@@ -177,7 +181,7 @@ class Transport:
         except (DeadlineExceeded, Unreachable) as error:
             error.sent = attempt.sent
             raise
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except (OSError, urllib3.exceptions.HTTPError) as error:  # with what requests raises about proxies
             raise self._failure(error, attempt) from None  # the chain's texts may hold a proxy's password
         finally:
             ATTEMPT.reset(token)
@@ -187,16 +191,15 @@ class Transport:
         if "_pool" in self.__dict__:
             self._pool.close()
             del self._pool  # a later request opens another one
-        self._adapter.close()
 
     @functools.cached_property
     def _pool(self) -> t.Any:
-        """urllib3's pool of connections to the endpoint, with the certificates and the proxy that requests would use.
+        """Connections with the certificates and the proxy that requests would use.
 
         What requests does anew for each request (merging settings, looking up proxies, cookies, redirects) is decided
         once for this endpoint, or not wanted; it would cost as much time as all the rest of a call.
         """
-        return self._adapter.pool_for(self.base, verify=self._verify, proxies=self._proxies)
+        return pool_for(self.base, verify=self._verify, proxies=self._proxies, connections=MAX_CONNECTIONS)
 
     def _respond(
         self,
@@ -245,7 +248,7 @@ class Transport:
         return b"".join(chunks)
 
     def _failure(self, error: Exception, attempt: Attempt) -> Exception:
-        """The collection's error for one of requests or urllib3."""
+        """The collection's error for one of urllib3 or of the system."""
         try:
             attempt.deadline.check()
             proxy = None if attempt.sent else _proxy_host(self._proxies)
