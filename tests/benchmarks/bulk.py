@@ -40,7 +40,8 @@ def figures(stage: Stage) -> t.Iterator[Figure]:
             "pings": functools.partial(stage.play, [PING_TASK] * PINGS),
             "few": functools.partial(_task, stage, "bench-few", FEW),
             "many": functools.partial(_task, stage, "bench-many", MANY),
-        }
+        },
+        rounds=5,
     )
     few, many = (costs[name] - costs["empty"] for name in ("few", "many"))
     pings = (costs["pings"] - costs["empty"]) / PINGS

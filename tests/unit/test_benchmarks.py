@@ -166,6 +166,18 @@ def test_a_missed_goal_is_the_exit_status(chapters, capsys):
     assert "Good" in told and "Bad" in told and told.endswith("3 figures, 1 missed their goal\n")
 
 
+def test_a_chapter_that_breaks_off_fails_the_run_but_not_the_other_chapters(chapters, monkeypatch, capsys):
+    def broken(stage):
+        yield Figure("d", 1, 2)
+        raise RuntimeError("no such engine")
+
+    monkeypatch.setitem(command.CHAPTERS, "bad", types.SimpleNamespace(TITLE="Broken", figures=broken))
+    assert command.main(["bad", "good"]) == 1
+    told = capsys.readouterr().out
+    assert "chapter bad broke off: no such engine" in told and "Good" in told
+    assert told.endswith("3 figures, 0 missed their goal, 1 chapters broke off\n")
+
+
 def test_an_unknown_chapter_is_refused(chapters, capsys):
     with pytest.raises(SystemExit) as ended:
         command.main(["better"])
