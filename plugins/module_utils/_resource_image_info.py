@@ -14,10 +14,7 @@ import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _bulk, _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._declared import listed
-from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ContentMismatch, ImageNotFound
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imageconfig import MAX_CONFIG, read_config
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor
 from ansible_collections.jdcloud.jcr.plugins.module_utils._manifest import Manifest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import (
     CONNECTION,
@@ -28,10 +25,12 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._options import (
     ArgumentSpec,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import MEGABYTE
-from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_info import LOOK_UPS, Models, SelectingResource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._selection import IMAGES, VERSION
+
+if t.TYPE_CHECKING:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
 
 SPEC = ArgumentSpec(
     options={
@@ -173,6 +172,10 @@ def _config_key(model: t.Mapping[str, t.Any]) -> tuple[str, str]:
 
 def _read(conversation: Conversation, model: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
     """The config of an image, out of the registry itself; None for one that nobody could understand."""
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._imageconfig import MAX_CONFIG, read_config
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor
+
     repository, size = Repository(conversation, model["repository"]), Manifest(model["manifest"]).config_size
 
     def fetch(digest: str) -> bytes:

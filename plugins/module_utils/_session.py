@@ -26,13 +26,13 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     RuleError,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._models import format_time
-from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import region as check_region
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import token_hours
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport, is_loopback
 
 if t.TYPE_CHECKING:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
     from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
     from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token, TokenBroker
 
@@ -241,6 +241,8 @@ class Session:
 
         Raises HostNotAllowed as trusted_host() does.
         """
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
+
         conversation = Conversation(
             self.trusted_host(registry),
             (token.username, token.password),
