@@ -57,6 +57,7 @@ LAYERS = (
     ("_transport", "_files"),
     ("_connection",),
     ("_secrets",),
+    ("_repositoryreport",),
     ("_declared", "_bulk", "_selection"),
     ("_models", "_plan", "_cascade", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
     ("_manifest", "_times", "_candidates", "_imageconfig", "_ledger", "_pattern", "_quantities", "_semver"),
