@@ -39,14 +39,16 @@ CURE = "Check the endpoint, the network and the proxy settings."
 class Attempt:
     """One request on its way: how long it may still take, and whether it may have been received.
 
-    C(sent) is True until a new connection shows that nothing has left yet.
+    C(sent) is True until a new connection shows that nothing has left yet. C(seconds) are for all of it; where it is
+    a C(transfer), for each time that nothing moves.
     """
 
-    def __init__(self, clock: Clock, deadline: Deadline, seconds: float, host: str) -> None:
+    def __init__(self, clock: Clock, deadline: Deadline, seconds: float, host: str, *, transfer: bool = False) -> None:
         self._clock = clock
         self.deadline = deadline
-        self._seconds = seconds
+        self.seconds = seconds
         self._host = host
+        self._transfer = transfer
         self._end = clock.monotonic() + seconds
         self.connecting = False
         self.sent = True
@@ -56,11 +58,15 @@ class Attempt:
         self.deadline.check()
         own = self._end - self._clock.monotonic()
         if own <= 0:
-            raise Unreachable(
-                f"{self._host} did not answer in full within {self._seconds:g} seconds", cure=CURE, retryable=True
-            )
+            told = "moved nothing for" if self._transfer else "did not answer in full within"
+            raise Unreachable(f"{self._host} {told} {self.seconds:g} seconds", cure=CURE, retryable=True)
         total = self.deadline.left()
         return own if total is None else max(min(own, total), 0.001)
+
+    def moved(self) -> None:
+        """Bytes went out or came in."""
+        if self._transfer:
+            self._end = self._clock.monotonic() + self.seconds
 
 
 ATTEMPT: contextvars.ContextVar[Attempt] = contextvars.ContextVar("attempt")
@@ -78,8 +84,12 @@ class _LimitedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: t.Any) -> int | None:
-        self._sock.settimeout(ATTEMPT.get().left())
-        return self._raw.readinto(buffer)
+        attempt = ATTEMPT.get()
+        self._sock.settimeout(attempt.left())
+        count = self._raw.readinto(buffer)
+        if count:
+            attempt.moved()
+        return count
 
     def close(self) -> None:
         self._raw.close()
@@ -108,7 +118,9 @@ class _Watched:
             if self.sock is None:
                 self.connect()
             attempt.sent = True
+            self.sock.settimeout(attempt.left())
         super().send(data)
+        attempt.moved()
 
     def response_class(self, sock: socket.socket, *args: t.Any, **kwargs: t.Any) -> http.client.HTTPResponse:
         response = http.client.HTTPResponse(sock, *args, **kwargs)

@@ -9,26 +9,45 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-import base64
+import hashlib
 import re
 import typing as t
 import urllib.parse
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._answers import parse_json
+from ansible_collections.jdcloud.jcr.plugins.module_utils._blobreader import BlobReader, BlobStream
+from ansible_collections.jdcloud.jcr.plugins.module_utils._blobupload import CHUNK, BlobUpload
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
+from ansible_collections.jdcloud.jcr.plugins.module_utils._content import Content
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
-    AuthenticationFailed,
-    HostNotAllowed,
+    ContentMismatch,
     JcrError,
     ProtocolError,
-    ServerError,
+    TransferFailed,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
+    INDEXES,
+    MANIFESTS,
+    MAX_DOCUMENT,
+    Descriptor,
+    Document,
+)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._registryauth import (
+    PING,
+    Challenge,
+    Scopes,
+    accepted,
+    basic,
+    bearer_of,
+)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Answer, Transport
 
-_PING = "/v2/"
-_PARAMETER = re.compile(r'([A-Za-z_]+)="([^"]*)"')
-_CURE = "Check that the token is still valid: issue a new one, or see the tokens of the registry in the console."
+_ACCEPT = ", ".join(INDEXES[::-1] + MANIFESTS[::-1])
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_MAX_PAGES = 10000
+_NEXT = re.compile(r'<([^<>]+)>\s*;\s*rel="?next"?')
 
 
 def ping(
@@ -66,59 +85,34 @@ class _Ping:
         self._transport = transport
         self._username = username
         self._deadline = deadline
-        pair = f"{username}:{password.reveal()}".encode()
-        self._basic = Secret("Basic " + base64.b64encode(pair).decode("ascii"))
+        self._basic = basic(username, password)
 
     def prove(self) -> None:
         """Ask without a login, then with the one that is asked for."""
         challenge = self._challenge()
         authorization = self._basic
-        if challenge.lower().startswith("bearer "):
-            authorization = self._bearer(dict(_PARAMETER.findall(challenge)))
-        elif not challenge.lower().startswith("basic"):
+        if challenge.kind == "bearer":
+            authorization = self._bearer(challenge)
+        elif challenge.kind != "basic":
             raise ProtocolError("the registry asks for a login of an unknown kind")
-        _accepted(self._get(_PING, authorization))
+        accepted(self._get(PING, authorization))
 
-    def _challenge(self) -> str:
-        answer = self._get(_PING, None)
+    def _challenge(self) -> Challenge:
+        answer = self._get(PING, None)
         if answer.status != 401:
-            _accepted(answer)
+            accepted(answer)
             raise ProtocolError(
                 "the registry lets everybody in, so the login cannot be verified",
                 cure="Set verify: false if that is meant.",
             )
-        return answer.headers.get("WWW-Authenticate", "")
+        return Challenge(answer.headers.get("WWW-Authenticate", ""))
 
-    def _bearer(self, challenge: t.Mapping[str, str]) -> Secret:
+    def _bearer(self, challenge: Challenge) -> Secret:
         """The bearer token that the registry's own realm gives for the login."""
-        target = self._realm_target(challenge.get("realm", ""))
-        query = [(name, challenge[name]) for name in ("service", "scope") if name in challenge]
-        query.append(("account", self._username))
-        target += ("&" if "?" in target else "?") + urllib.parse.urlencode(query, quote_via=urllib.parse.quote)
-        answer = _accepted(self._get(target, self._basic))
-        try:
-            document = parse_json(answer.body)
-        except ValueError as fault:
-            raise ProtocolError(f"the answer of the registry's realm is not one: {fault}") from None
-        token = document.get("token") or document.get("access_token")
-        if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
-            raise ProtocolError("the answer of the registry's realm has no token")
-        return Secret(f"Bearer {token}")
-
-    def _realm_target(self, realm: str) -> str:
-        """Path and query of the realm, which has to be on the very host that the login is for."""
-        try:
-            parts = urllib.parse.urlsplit(realm)
-            base = f"{parts.scheme}://{parts.netloc}".lower()
-            named = parts.hostname or "an unnamed host"
-        except ValueError:
-            base, named = "", "an address that cannot be read"
-        if base != self._transport.base:
-            raise HostNotAllowed(
-                f"the registry wants the password to be sent to {named!r} ({realm.partition(':')[0][:10]!r})",
-                cure="Nothing was sent there. Check the registry host, and what stands before it.",
-            )
-        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        _base, target = challenge.realm(self._transport.base, (), "the password")
+        scopes = (challenge.parameters["scope"],) if "scope" in challenge.parameters else ()
+        target += ("&" if "?" in target else "?") + challenge.token_query(scopes, self._username)
+        return bearer_of(accepted(self._get(target, self._basic)))
 
     def _get(self, target: str, authorization: Secret | None) -> Answer:
         def sign(prepared: t.Any) -> None:
@@ -128,11 +122,142 @@ class _Ping:
         return self._transport.send("GET", target, headers={}, body=None, sign=sign, deadline=self._deadline)
 
 
-def _accepted(answer: Answer) -> Answer:
-    """The answer, if it is a success."""
-    if 200 <= answer.status < 300:
-        return answer
-    kind, cure = (AuthenticationFailed, _CURE) if answer.status in (401, 403) else (ProtocolError, None)
-    if answer.status >= 500:
-        kind = ServerError
-    raise kind(f"the registry answered {answer.status}", cure=cure, http_status=answer.status)
+class Repository:
+    """One repository of a registry: its manifests, blobs and tags. Several threads may use it at once.
+
+    C(name) is a valid name (_reference). What all methods raise: AuthenticationFailed, TransferRefused (403, no such
+    repository), RateLimited, ServerError, Unreachable, DeadlineExceeded, ProtocolError, HostNotAllowed.
+    """
+
+    def __init__(self, conversation: Conversation, name: str, *, chunk: int = CHUNK) -> None:
+        self._conversation = conversation
+        self.name = name
+        self._path = f"/v2/{urllib.parse.quote(name)}"
+        self._pull: Scopes = (f"repository:{name}:pull",)
+        self._push: Scopes = (f"repository:{name}:pull,push",)
+        self._chunk = chunk
+
+    @property
+    def host(self) -> str:
+        """The registry's host, with its port if it has one."""
+        return self._conversation.host
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of all its waiting."""
+        return self._conversation.clock
+
+    # --- manifests
+
+    def head_manifest(self, reference: str) -> Descriptor | None:
+        """What a tag or digest stands for, None if it is not there; C(size=-1) where the registry does not tell."""
+        answer = self._ask_manifest("HEAD", reference, (200, 404))
+        if answer.status == 404:
+            return None
+        digest = answer.headers.get("Docker-Content-Digest", reference)
+        if not _DIGEST.fullmatch(digest):
+            return self.manifest(reference).descriptor
+        if _DIGEST.fullmatch(reference) and digest != reference:
+            raise ProtocolError(f"the registry answered with {digest} to the question for {reference}")
+        length = answer.headers.get("Content-Length", "")
+        return Descriptor(_media_type(answer), digest, int(length) if length.isdigit() else -1)
+
+    def manifest(self, reference: str) -> Document:
+        """The manifest or index that a tag or digest stands for, byte for byte. Raises ImageNotFound."""
+        answer = self._ask_manifest("GET", reference, (200,))
+        if len(answer.body) > MAX_DOCUMENT:
+            raise ProtocolError(f"the registry's manifest is larger than {MAX_DOCUMENT} bytes")
+        media_type = _media_type(answer)
+        try:
+            document = parse_json(answer.body)
+        except ValueError as fault:
+            raise ProtocolError(f"the registry's answer is not a manifest: {fault}") from None
+        if media_type not in MANIFESTS + INDEXES:
+            media_type = document.get("mediaType") if isinstance(document.get("mediaType"), str) else media_type
+        digest = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
+        told = answer.headers.get("Docker-Content-Digest", digest)
+        for named in (told, reference if _DIGEST.fullmatch(reference) else digest):
+            if named != digest:
+                raise ContentMismatch(f"the registry calls its manifest {named[:80]!r}, but its bytes make {digest}")
+        return Document(Descriptor(media_type, digest, len(answer.body)), answer.body)
+
+    def put_manifest(self, reference: str, document: Document) -> None:
+        """Put a manifest under a tag or under its digest, byte for byte."""
+        digest = document.descriptor.digest
+        answer = self._conversation.ask(
+            "PUT",
+            f"{self._path}/manifests/{urllib.parse.quote(reference)}",
+            self._push,
+            expect=(201,),
+            headers={"Content-Type": document.descriptor.media_type},
+            body=document.content,
+        )
+        told = answer.headers.get("Docker-Content-Digest", digest)
+        if told != digest:
+            raise TransferFailed(f"the registry took manifest {digest} for {told[:80]!r}")
+
+    def delete_manifest(self, digest: str) -> bool:
+        """Delete an image by its digest; whether it was there."""
+        target = f"{self._path}/manifests/{urllib.parse.quote(digest)}"
+        scopes = (f"repository:{self.name}:delete,pull,push",)
+        return self._conversation.ask("DELETE", target, scopes, expect=(200, 202, 404)).status != 404
+
+    def tags(self) -> list[str]:
+        """All tags, sorted; none where the registry knows the repository, but no tag."""
+        found: list[str] = []
+        target = f"{self._path}/tags/list"
+        for _page in range(_MAX_PAGES):
+            answer = self._conversation.ask("GET", target, self._pull, expect=(200,))
+            try:
+                tags = parse_json(answer.body).get("tags") or []
+            except ValueError as fault:
+                raise ProtocolError(f"the registry's answer is not a list of tags: {fault}") from None
+            if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+                raise ProtocolError("the registry's answer is not a list of tags")
+            found += tags
+            following = _NEXT.search(answer.headers.get("Link", ""))
+            if not following:
+                return sorted(set(found))
+            target = self._conversation.target_of(following[1], target)
+        raise ProtocolError("the registry's list of tags does not come to an end")
+
+    def _ask_manifest(self, method: str, reference: str, expect: t.Collection[int]) -> Answer:
+        target = f"{self._path}/manifests/{urllib.parse.quote(reference)}"
+        return self._conversation.ask(method, target, self._pull, expect=expect, headers={"Accept": _ACCEPT})
+
+    # --- blobs
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """Whether the repository has this blob. Asked before a push, so with the right to push."""
+        target = f"{self._path}/blobs/{blob.digest}"
+        answer = self._conversation.ask("HEAD", target, self._push, expect=(200, 404))
+        length = answer.headers.get("Content-Length", str(blob.size))
+        return answer.status == 200 and length == str(blob.size)
+
+    def mount_blob(self, blob: Descriptor, origin: str) -> tuple[bool, str | None]:
+        """Take a blob over from another repository of the same registry.
+
+        Returns whether that was done, and otherwise the Location of the upload that the registry opened instead.
+        """
+        query = urllib.parse.urlencode({"mount": blob.digest, "from": origin})
+        scopes = (*self._push, f"repository:{origin}:pull")
+        target = f"{self._path}/blobs/uploads/?{query}"
+        try:
+            answer = self._conversation.ask("POST", target, scopes, expect=(201, 202))
+        except JcrError as error:
+            if error.http_status in (400, 403, 404, 405):
+                return False, None  # it does not mount, or not from there: then the blob is uploaded
+            raise
+        return answer.status == 201, None if answer.status == 201 else answer.headers.get("Location")
+
+    def push_blob(self, content: Content, location: str | None = None) -> None:
+        """Upload a blob; C(location) is an upload that mount_blob() opened."""
+        BlobUpload(self._conversation, self._path, self._push, content, location=location, chunk=self._chunk).run()
+
+    def open_blob(self, blob: Descriptor) -> BlobReader:
+        """A reader of a blob, which the caller closes. Reading raises ImageNotFound if it is not there."""
+        return BlobReader(BlobStream(self._conversation, self._path, self._pull, blob), blob)
+
+
+def _media_type(answer: Answer) -> str:
+    return answer.headers.get("Content-Type", "").partition(";")[0].strip()

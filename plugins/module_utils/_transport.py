@@ -54,6 +54,14 @@ _ENDPOINT = "It has to be https://HOST[:PORT]; http:// is accepted for loopback 
 Signer = t.Callable[[t.Any], None]
 
 
+class Body(t.Protocol):
+    """A large body: as many bytes as its length says, in pieces that need not be held together."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> t.Iterator[bytes | memoryview]: ...
+
+
 @dataclasses.dataclass(frozen=True)
 class Answer:
     """What came back: C(headers) is case-insensitive, C(body) is decompressed, C(elapsed) counts seconds."""
@@ -106,23 +114,50 @@ class Transport:
         path_and_query: str,
         *,
         headers: t.Mapping[str, str],
-        body: bytes | None,
+        body: bytes | Body | None,
         sign: Signer,
         deadline: Deadline,
+        idle: float | None = None,
     ) -> Answer:
         """Send one request and read its answer, whatever its status (except 3xx).
 
         C(path_and_query) is percent-encoded already. C(sign) gets the prepared request (method, url, headers, body are
-        final) and adds its headers. Raises Unreachable and DeadlineExceeded, both with the attribute C(sent): whether
-        the request may have reached the service; ProtocolError for a redirect, an oversized or a broken answer.
+        final) and adds its headers. C(idle) is for large bodies: the request may last as long as it likes, but not
+        stand still for so many seconds. Raises Unreachable and DeadlineExceeded, both with the attribute C(sent):
+        whether the request may have reached the service; ProtocolError for a redirect, an oversized or a broken answer;
+        and what a Body raises, unless that is an OSError.
         """
-        request = requests.Request(
-            method, self.base + path_and_query, headers=dict(headers), data=body, auth=_Auth(sign)
-        )
-        attempt = Attempt(self._clock, deadline, self._timeout, self.host)
+        attempt = self._attempt(deadline, idle)
+        with self._watching(attempt):
+            started = self._clock.monotonic()
+            response = self._respond(method, path_and_query, headers, body, sign, attempt)
+            with contextlib.closing(response):
+                if 300 <= response.status_code < 400:
+                    raise _redirected(self.host, response)
+                content = self._read(response, attempt)
+            return Answer(response.status_code, response.headers, content, self._clock.monotonic() - started)
+
+    def open(
+        self, path_and_query: str, *, headers: t.Mapping[str, str], sign: Signer, deadline: Deadline, idle: float
+    ) -> Stream:
+        """GET something large: its status (3xx is no error here) and headers are there, the body waits to be read.
+
+        Raises what send() does.
+        """
+        attempt = self._attempt(deadline, idle)
+        with self._watching(attempt):
+            response = self._respond("GET", path_and_query, headers, None, sign, attempt)
+        return Stream(response, lambda: self._watching(attempt))
+
+    def _attempt(self, deadline: Deadline, idle: float | None) -> Attempt:
+        return Attempt(self._clock, deadline, idle or self._timeout, self.host, transfer=idle is not None)
+
+    @contextlib.contextmanager
+    def _watching(self, attempt: Attempt) -> t.Iterator[None]:
+        """Whatever is sent or read inside belongs to this attempt, and fails in words of ours."""
         token = ATTEMPT.set(attempt)
         try:
-            return self._exchange(self._session.prepare_request(request), attempt)
+            yield
         except (DeadlineExceeded, Unreachable) as error:
             error.sent = attempt.sent
             raise
@@ -135,22 +170,29 @@ class Transport:
         """Close the kept-alive connections."""
         self._session.close()
 
-    def _exchange(self, prepared: t.Any, attempt: Attempt) -> Answer:
-        started = self._clock.monotonic()
+    def _respond(
+        self,
+        method: str,
+        path_and_query: str,
+        headers: t.Mapping[str, str],
+        body: bytes | Body | None,
+        sign: Signer,
+        attempt: Attempt,
+    ) -> t.Any:
+        """The response of requests, its body not read yet."""
+        request = requests.Request(
+            method, self.base + path_and_query, headers=dict(headers), data=body, auth=_Auth(sign)
+        )
+        prepared = self._session.prepare_request(request)
         try:
             left = attempt.left()
         except DeadlineExceeded:
             attempt.sent = False
             raise
         # The adapter, not the session: that one would already work on the redirect that we refuse.
-        response = self._session.get_adapter(prepared.url).send(
+        return self._session.get_adapter(prepared.url).send(
             prepared, stream=True, timeout=(left, left), verify=self._verify, proxies=self._proxies
         )
-        with contextlib.closing(response):
-            if 300 <= response.status_code < 400:
-                raise _redirected(self.host, response)
-            body = self._read(response, attempt)
-        return Answer(response.status_code, response.headers, body, self._clock.monotonic() - started)
 
     def _read(self, response: t.Any, attempt: Attempt) -> bytes:
         chunks, size = [], 0
@@ -169,11 +211,30 @@ class Transport:
         try:
             attempt.deadline.check()
             proxy = None if attempt.sent else _proxy_host(self._proxies)
-            failure = _explain(error, self.host, self._timeout, proxy)
+            failure = _explain(error, self.host, attempt.seconds, proxy)
         except DeadlineExceeded as late:
             failure = late
         failure.sent = attempt.sent
         return failure
+
+
+class Stream:
+    """An answer whose body is read bit by bit, by one thread at a time. Whoever got it closes it."""
+
+    def __init__(self, response: t.Any, watching: t.Callable[[], t.ContextManager[None]]) -> None:
+        self._response = response
+        self._watching = watching
+        self.status: int = response.status_code
+        self.headers: t.Mapping[str, str] = response.headers
+
+    def read(self, count: int) -> bytes:
+        """The next bytes as they were sent, at most so many; none at the end. Raises what Transport.send() does."""
+        with self._watching():
+            return self._response.raw.read(count, decode_content=False)
+
+    def close(self) -> None:
+        """Leave the rest unread."""
+        self._response.close()
 
 
 def is_loopback(url_or_host: str) -> bool:

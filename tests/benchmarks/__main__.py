@@ -9,13 +9,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import demo, pushes, tasks
+from tests.benchmarks import demo, pushes, tasks, transfers
 from tests.benchmarks.stage import stage
 
 CHAPTERS = {
     "A task with nothing to do, against ansible.builtin.ping": tasks,
     "A push with nothing to do (100 MiB in 10 layers), against community.docker": pushes,
     "The demo's second run, against as many pings": demo,
+    "Images without a daemon (100 MiB in 10 layers), against skopeo and the floor": transfers,
 }
 
 
