@@ -79,7 +79,6 @@ class _Tally:
     deleted: list[str] = dataclasses.field(default_factory=list)
     drifted: list[str] = dataclasses.field(default_factory=list)
     unchanged: int = 0
-    images: int = 0  # deleted with their registries
 
     def take_registry(self, result: t.Mapping[str, t.Any]) -> None:
         """One result of jcr_registry."""
@@ -90,10 +89,11 @@ class _Tally:
             self._count(what, self.created if result["changed"] else None, result["drift"].get(item["name"]))
             return
         gone = result["deleted"]
-        self._count(what, self.deleted if result["changed"] else None)
+        images = gone["images"]
+        told = f", with {images} {'image' if images == 1 else 'images'}" if images else ""
+        self._count(f"{what}{told}", self.deleted if result["changed"] else None)
         inside = [_located(f"{item['name']}/{name}", item.get("region")) for name in gone["repositories"]]
         self.deleted += [f"repository {name}" for name in inside]
-        self.images += gone["images"]
 
     def take_repositories(self, result: t.Mapping[str, t.Any]) -> None:
         """One result of jcr_repository in its form with a list."""
@@ -123,10 +123,8 @@ class _Tally:
         }
 
     def lines(self) -> list[str]:
-        images = f"- {self.images} {'image' if self.images == 1 else 'images'} with them"
         return [
             *_listed("-", self.deleted),
-            *([images] if self.images else []),
             *_listed("+", self.created),
             *_listed("~", self.drifted),
             ", ".join(f"{what}: {number}" for what, number in self.summary.items()),

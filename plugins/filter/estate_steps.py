@@ -204,6 +204,9 @@ class _Registry:
             for entry in self.repositories
         ]
         step = self.given("name", "region", "description", state=ABSENT if self.absent else PRESENT)
+        if self.purge and not self.absent:
+            spared = {"purge_exclude": self.spared} if self.spared else {}
+            step.update(self.given("purge_patterns", purge=True, **spared))
         del step["label"]
         return {**step, "repositories": repositories}
 

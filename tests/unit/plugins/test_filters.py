@@ -76,6 +76,14 @@ def test_what_the_preflight_is_told():
     ]
 
 
+def test_the_preflight_is_told_of_a_purge():
+    entry = {**EAST, "purge": True, "purge_patterns": ["try/*"], "allow_empty": True}
+    purge = {"name": "myshop-east", "region": "cn-east-2", "state": "present", "repositories": [], "purge": True}
+    told = {**purge, "purge_patterns": ["try/*"], "purge_exclude": ["base"]}
+    assert estate_steps([entry], protected=["*/base"])["preflight"] == [told]
+    assert "purge" not in estate_steps([entry], state="absent")["preflight"][0]
+
+
 def test_everything_goes():
     steps = estate_steps([SHOP, EAST], state="absent", force="yes")
     (repositories,) = steps["delete_repositories"]
@@ -248,10 +256,9 @@ def test_sums():
     ]
     assert result["lines"] == [
         "- repository myshop/old in cn-north-1",
-        "- registry gone in cn-east-2",
+        "- registry gone in cn-east-2, with 2 images",
         "- repository gone/a/b in cn-east-2",
         "- repository myshop/more in cn-north-1",
-        "- 2 images with them",
         "+ registry new in cn-north-1",
         "+ repository new/web in cn-north-1",
         "~ registry myshop in cn-north-1: description is 'x', declared is 'y'",
