@@ -164,11 +164,14 @@ def test_what_is_refused_before_anything_is_sent(
 def test_a_teardown_that_would_take_what_is_protected(books: Playbooks, emulator: RunningEmulator) -> None:
     declared = estate({"name": "estate-north", "repositories": named("lab/one")}, {"name": "estate-lab"})
     succeeded(books.run("provision", declared))
+    succeeded(books.run("login", {"login_registries": ["estate-north"]}))
+    login = books.docker_config.read_bytes()
     before = len(emulator.requests())
     refused = books.run("teardown", {**declared, "teardown_confirm": True, "provision_protected": ["estate-north"]})
     assert refused.code != 0
     assert "registry 'estate-north' shall be deleted, but is protected" in refused.failure
-    assert writes(emulator, before) == []
+    assert emulator.requests(before) == []
+    assert books.docker_config.read_bytes() == login, "nobody was logged out"
 
 
 def test_a_cap_leaves_the_registry_as_it_is(books: Playbooks, emulator: RunningEmulator) -> None:
