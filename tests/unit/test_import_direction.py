@@ -59,7 +59,7 @@ LAYERS = (
     ("_transport", "_files"),
     ("_connection",),
     ("_secrets",),
-    ("_imagechoice",),
+    ("_imagechoice", "_repositoryreport"),
     ("_declared", "_bulk", "_selection", "_imagegraph", "_placeholder"),
     ("_models", "_plan", "_cascade", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
     ("_manifest", "_times", "_candidates", "_imageconfig", "_ledger", "_pattern", "_quantities", "_semver"),
