@@ -30,6 +30,11 @@ class Documented:
         self._seen: set[str] = set()
 
     @property
+    def names(self) -> list[str]:
+        """The return values."""
+        return list(self._docs)
+
+    @property
     def unseen(self) -> set[str]:
         """The documented values that no result had yet, other than as null; nested ones as C(outer.inner)."""
         return set(_paths(self._docs)) - self._seen
