@@ -71,6 +71,10 @@ class Module(AnsibleModule):
             msg = result.pop("msg")
         super().fail_json(msg, **result)
 
+    def add_path_info(self, kwargs: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Leave a result with C(dest) as it is; Ansible would add owner and mode, but only to that of a module."""
+        return kwargs
+
 
 class ModuleHost(LocalHost):
     """A task that runs as a module, on any machine."""

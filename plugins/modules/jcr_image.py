@@ -136,37 +136,38 @@ EXAMPLES = r"""
 ---
 - name: Push a local image
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
-    source: ubuntu:latest
+    registry: myshop
+    repository: shop/web
+    source: web:build
+  register: pushed
 
 - name: Push it under several tags
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
-    source: ubuntu:latest
+    registry: myshop
+    repository: shop/web
+    source: web:build
     tags:
-      - "24.04"
+      - "1.0"
       - stable
 
 - name: Have it on the hosts of the play
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
+    registry: myshop
+    repository: shop/web
     tag: stable
     state: pulled
 
 - name: Delete a tag
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
-    tag: "24.04"
+    registry: myshop
+    repository: shop/web
+    tag: "1.0"
     state: absent
 
 - name: Delete the image of a digest, whatever its tags
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
+    registry: myshop
+    repository: shop/web
     digest: "{{ pushed.image.digest }}"
     state: absent
 
@@ -227,24 +228,24 @@ image:
       description: The registry.
       returned: always
       type: str
-      sample: myregistry
+      sample: myshop
     repository:
       description: The repository.
       returned: always
       type: str
-      sample: shop/web_app
+      sample: shop/web
     digest:
       description: The digest of the (first) tag; null if there is none, or none is known yet in check mode.
       returned: always
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     media_type:
-      description: The media type of the manifest.
+      description: The media type of the manifest; null where the repository does not hold the image, or not yet.
       returned: always
       type: str
       sample: application/vnd.docker.distribution.manifest.v2+json
     size:
-      description: The size of the image in the repository, in bytes.
+      description: The size of the image in the repository, in bytes; null where that does not hold it, or not yet.
       returned: always
       type: int
       sample: 28861712
@@ -258,11 +259,11 @@ image:
       returned: always
       type: list
       elements: str
-      sample: ["myregistry-cn-north-1.jcr.service.jdcloud.com/shop/web_app:stable"]
+      sample: ["myshop-cn-north-1.jcr.service.jdcloud.com/shop/web:stable"]
     pulled_id:
       description:
-        - The id of the image in the host's Docker Engine with O(state=pulled).
-        - Null in check mode if it is not there yet.
+        - The id of the image in the host's Docker Engine with O(state=pulled); null with any other state.
+        - It is null in check mode, too, if it is not there yet.
       returned: always
       type: str
       sample: sha256:1f6ddc1b2547b2e0a01b7f1a1e2f0a3a5d3ea0f4fb7a5a3f6f0d3b8f2b4c5d6e
@@ -367,8 +368,8 @@ error:
   sample:
     kind: not_found
     act: delete registry
-    object: "'myregistry' in cn-north-1"
-    message: "the service answered 404 NOT_FOUND: registry myregistry does not exist"
+    object: "'myshop' in cn-north-1"
+    message: "the service answered 404 NOT_FOUND: registry myshop does not exist"
     cure: Check the name and the region.
     code: 404
     status: NOT_FOUND

@@ -58,29 +58,29 @@ EXAMPLES = r"""
 ---
 - name: Log in
   jdcloud.jcr.jcr_login:
-    registry: myregistry
+    registry: myshop
 
 - name: Log the user that runs the builds in
   jdcloud.jcr.jcr_login:
-    registry: myregistry
+    registry: myshop
   become: true
   become_user: builder
 
 - name: Log in to two registries, also inside the VPC
   jdcloud.jcr.jcr_login:
     registries:
-      - myregistry
-      - otherregistry
+      - myshop
+      - myshop-lab
     inner: true
 
 - name: Keep the login in a file of its own
   jdcloud.jcr.jcr_login:
-    registry: myregistry
-    config_path: /etc/kubelet/docker/config.json
+    registry: myshop
+    config_path: ~/kubelet/config.json
 
 - name: Log out
   jdcloud.jcr.jcr_login:
-    registry: myregistry
+    registry: myshop
     state: absent
 """
 
@@ -96,7 +96,7 @@ logins:
       description: The registry's host.
       returned: always
       type: str
-      sample: myregistry-cn-north-1.jcr.service.jdcloud.com
+      sample: myshop-cn-north-1.jcr.service.jdcloud.com
     path:
       description: The docker configuration.
       returned: always
@@ -128,8 +128,8 @@ error:
   sample:
     kind: not_found
     act: delete registry
-    object: "'myregistry' in cn-north-1"
-    message: "the service answered 404 NOT_FOUND: registry myregistry does not exist"
+    object: "'myshop' in cn-north-1"
+    message: "the service answered 404 NOT_FOUND: registry myshop does not exist"
     cure: Check the name and the region.
     code: 404
     status: NOT_FOUND

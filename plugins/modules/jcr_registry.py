@@ -31,7 +31,8 @@ options:
     description:
       - With O(state=absent), delete the registry although there is something in it, first all images, then the
         repositories, then the registry itself. There is no way to get them back.
-      - Without it, a registry that is not empty is refused, and nothing is deleted.
+      - Without it, a registry that is not empty is refused, and nothing is deleted. Check mode only warns of that, as
+        an earlier task of the real run may empty it.
       - Images are deleted one by one, as they were found; what is pushed meanwhile stays, and ends the task.
     type: bool
     default: false
@@ -145,7 +146,7 @@ registry:
       type: str
       sample: myshop-cn-north-1.jcr.service.jdcloud.com
     description:
-      description: Its description.
+      description: Its description; null if it has none.
       returned: always
       type: str
       sample: Images of the web shop

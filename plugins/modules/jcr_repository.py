@@ -218,7 +218,7 @@ repository:
       type: str
       sample: myshop-cn-north-1.jcr.service.jdcloud.com/shop/web
     description:
-      description: Its description.
+      description: Its description; null if it has none.
       returned: always
       type: str
       sample: The shop's front end

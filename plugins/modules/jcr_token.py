@@ -84,46 +84,46 @@ EXAMPLES = r"""
 ---
 - name: A token that lives for at least 30 minutes more
   jdcloud.jcr.jcr_token:
-    registry: myregistry
+    registry: myshop
 
 - name: A token for a long night, and the file that the console would offer
   jdcloud.jcr.jcr_token:
-    registry: myregistry
+    registry: myshop
     hours: 24
     min_remaining: 600
     dest: ~/
 
 - name: Wait for a slot if 5 tokens were issued within the last hour
   jdcloud.jcr.jcr_token:
-    registry: myregistry
+    registry: myshop
     on_rate_limit: wait
     deadline: 4000
 
 - name: The password itself, for a tool that this collection does not know
   jdcloud.jcr.jcr_token:
-    registry: myregistry
+    registry: myshop
     return_secret: true
   register: jcr
 
 - name: A new token every night, and the old one void
   jdcloud.jcr.jcr_token:
-    registry: myregistry
+    registry: myshop
     state: rotated
-    dest: /srv/jcr/myregistry-token.xlsx
+    dest: ~/myshop-token.xlsx
 
 - name: Use the token that a colleague had issued in the console
   jdcloud.jcr.jcr_token:
-    registry: myregistry
-    source_xlsx: ~/Downloads/myregistry-token.xlsx
+    registry: myshop
+    source_xlsx: ~/Downloads/myshop-token.xlsx
 
 - name: Release the tokens that tasks on this machine had issued
   jdcloud.jcr.jcr_token:
-    registry: myregistry
+    registry: myshop
     state: absent
 
 - name: Release all tokens of the registry
   jdcloud.jcr.jcr_token:
-    registry: myregistry
+    registry: myshop
     state: absent
     all: true
 """
@@ -139,20 +139,20 @@ token:
       description: The registry it is for.
       returned: always
       type: str
-      sample: myregistry
+      sample: myshop
     host:
       description: The host to log in to.
       returned: always
       type: str
-      sample: myregistry-cn-north-1.jcr.service.jdcloud.com
+      sample: myshop-cn-north-1.jcr.service.jdcloud.com
     hosts:
       description: All hosts of the registry, the one inside the VPC included.
       returned: always
       type: list
       elements: str
       sample:
-        - myregistry-cn-north-1.jcr.service.jdcloud.com
-        - myregistry-cn-north-1-inner.jcr.service.jdcloud.com
+        - myshop-cn-north-1.jcr.service.jdcloud.com
+        - myshop-cn-north-1-inner.jcr.service.jdcloud.com
     username:
       description: The user name to log in with.
       returned: always
@@ -204,7 +204,7 @@ dest:
   description: The file that the token was written to; null if none was wanted.
   returned: success
   type: str
-  sample: /home/me/myregistry-token.xlsx
+  sample: /home/me/myshop-token.xlsx
 released:
   description: How many tokens were released, or would be in check mode.
   returned: success
@@ -221,8 +221,8 @@ error:
   sample:
     kind: not_found
     act: delete registry
-    object: "'myregistry' in cn-north-1"
-    message: "the service answered 404 NOT_FOUND: registry myregistry does not exist"
+    object: "'myshop' in cn-north-1"
+    message: "the service answered 404 NOT_FOUND: registry myshop does not exist"
     cure: Check the name and the region.
     code: 404
     status: NOT_FOUND

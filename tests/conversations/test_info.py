@@ -7,12 +7,10 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import typing as t
 
 import pytest
-import yaml
 
 from tests.emulator_tests import registry as data_plane
 from tests.emulator_tests.registry import RegistryClient, descriptor, encode, image_manifest
@@ -123,39 +121,6 @@ def test_both_ways_and_the_check_run_give_the_same(account: Account, shop: Shop,
     for token in [token for result in results for token in result.get("tokens", ())]:
         token.pop("expires_in")  # counts down
     assert all(result == results[0] for result in results)
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_what_is_returned_is_what_is_documented(account: Account, shop: Shop, name: str) -> None:
-    shop.push_index("shop/web", "1.0")
-    module = importlib.import_module(f"ansible_collections.jdcloud.jcr.plugins.modules.{name}")
-    options = {**MODULES[name], **({"config": True} if name == "jcr_image_info" else {})}
-    assert_documented(ok(run_here(account, name, options)), yaml.safe_load(module.RETURN))
-
-
-TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
-
-
-def assert_documented(returned: dict[str, t.Any], documented: dict[str, t.Any]) -> None:
-    assert returned.keys() - {"changed", "diff"} == documented.keys() - {"error"}
-    for key, doc in documented.items():
-        value = returned.get(key)
-        assert value is None or type(value) is TYPES[doc["type"]], key
-        entries = [value] if isinstance(value, dict) else value or []
-        for entry in entries if "contains" in doc else []:
-            assert_documented(entry, doc["contains"])
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_every_example_works(account: Account, shop: Shop, name: str) -> None:
-    shop.push("shop/web", "1.0")
-    profile = {"access_key": shop.emulator.access_key, "secret_key": shop.emulator.secret_key}
-    lines = ["[production]", *(f"{key} = {value}" for key, value in profile.items())]
-    (account.home / ".jdc").mkdir()
-    (account.home / ".jdc" / "config").write_text("\n".join(lines), encoding="utf-8")
-    module = importlib.import_module(f"ansible_collections.jdcloud.jcr.plugins.modules.{name}")
-    for example in yaml.safe_load(module.EXAMPLES):
-        ok(run_here(account, name, example[f"jdcloud.jcr.{name}"] or {}))
 
 
 BAD = [

@@ -10,13 +10,11 @@ What needs a Docker Engine is in tests/integration/test_preflight.py.
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import pathlib
 import socket
 import typing as t
 
 import pytest
-import yaml
 
 from tests.support.emulator import RunningEmulator
 from tests.support.failures import ERROR_KEYS
@@ -617,7 +615,7 @@ def test_the_engine_is_not_asked_without_images(account: Account, run: Run) -> N
     assert look.but(OK) == set()
 
 
-# --- what is refused at once, and the examples -----------------------------------------------------------------------
+# --- what is refused at once -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -638,18 +636,3 @@ def test_what_contradicts_itself(account: Account, run: Run, options: dict[str, 
     assert result["error"]["kind"] == "configuration"
     assert cause in result["msg"]
     assert account.emulator.requests() == []
-
-
-def examples() -> list[dict[str, t.Any]]:
-    """The module's examples but for those that need a Docker Engine."""
-    module = importlib.import_module(f"ansible_collections.jdcloud.jcr.plugins.modules.{MODULE}")
-    return [task for task in yaml.safe_load(module.EXAMPLES) if "images" not in str(task[f"jdcloud.jcr.{MODULE}"])]
-
-
-def test_there_are_examples() -> None:
-    assert len(examples()) >= 5
-
-
-@pytest.mark.parametrize("task", examples(), ids=lambda task: task["name"])
-def test_the_examples(account: Account, run: Run, task: dict[str, t.Any]) -> None:
-    assert Look(account, run, **task[f"jdcloud.jcr.{MODULE}"]).but(OK) == set()

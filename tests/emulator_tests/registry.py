@@ -57,9 +57,11 @@ def image_manifest(config: bytes, layers: t.Sequence[bytes], **more: t.Any) -> b
     )
 
 
-def index_manifest(manifests: t.Sequence[bytes]) -> bytes:
-    """An OCI index of image manifests."""
-    entries = [descriptor(manifest, OCI_IMAGE) for manifest in manifests]
+def index_manifest(manifests: t.Sequence[bytes], platforms: t.Sequence[dict[str, str]] = ()) -> bytes:
+    """An OCI index of image manifests, each for its platform where there are any."""
+    entries: list[dict[str, t.Any]] = [descriptor(manifest, OCI_IMAGE) for manifest in manifests]
+    for entry, platform in zip(entries, platforms, strict=False):
+        entry["platform"] = platform
     return encode({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
 
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import sys
 import textwrap
 import typing as t
@@ -24,7 +23,7 @@ from tests.support.playbooks import Playbooks, Run, playbooks
 from tests.support.tasks import WAYS, Account, run_here
 
 MODULE = "jcr_preflight"
-SOURCE = "web:build"  # the image of the module's example
+SOURCE = "web:build"
 TABLE = "jdcloud.jcr.provision : Check account, network, clock, names and quotas"
 ESTATE: dict[str, t.Any] = {
     "provision_registries": [
@@ -81,18 +80,6 @@ def test_images_that_are_there_and_that_are_not(account: Account, source: str, w
     assert found["no-such-image:latest"] == ("fail", "the Docker Engine does not have it")
     assert found["Not/A Name"][0] == "fail"
     assert result["changed"] is False
-
-
-@pytest.mark.parametrize("way", sorted(WAYS))
-def test_the_example_with_an_image(account: Account, source: str, way: str) -> None:
-    module = importlib.import_module(f"ansible_collections.jdcloud.jcr.plugins.modules.{MODULE}")
-    tasks = [task[f"jdcloud.jcr.{MODULE}"] for task in yaml.safe_load(module.EXAMPLES)]
-    (options,) = [task for task in tasks if "images" in str(task)]
-    result = WAYS[way](account, MODULE, options)
-    assert not result.get("failed"), result["msg"]
-    assert result["summary"]["ok"] == len(result["checks"])
-    assert rows(result, "token_budget")["myshop in cn-north-1"][1].endswith("1 more is needed")
-    assert written(account.emulator) == []
 
 
 def test_the_engine_of_another_host(books: Playbooks, emulator: RunningEmulator, source: str, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
@@ -15,11 +16,14 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION
 from tests.support import images
 from tests.support.emulator import RunningEmulator
 from tests.support.engine import RunningEngine
+from tests.support.examples import MODULES
 from tests.support.leaks import Scanner
 from tests.support.playbooks import Playbooks, Run, Task, playbooks
+from tests.support.returned import Documented
 
 CONNECTIONS = Path(__file__).parents[1] / "support" / "connection_plugins"
 HERE = "runs in the controller's process"
@@ -103,6 +107,11 @@ def secrets_of(emulator: RunningEmulator) -> dict[str, str]:
         for number, token in enumerate(registry["tokens"]):
             found[f"password {number}"] = token["password"]
     return found
+
+
+def as_options(account: dict[str, str]) -> dict[str, str]:
+    """The options that say the same as environment variables of an account."""
+    return {name.removeprefix("JDCLOUD_").lower(): value for name, value in account.items()}
 
 
 def issued(emulator: RunningEmulator) -> int:
@@ -356,28 +365,6 @@ def test_delegated_and_once(books: Playbooks, emulator: RunningEmulator) -> None
 
 
 @pytest.mark.parametrize("in_process", [True, False])
-def test_defaults_of_the_group(books: Playbooks, emulator: RunningEmulator, in_process: bool) -> None:
-    account = {name: books.environment.pop(name) for name in ACCOUNT}
-    options = {name.removeprefix("JDCLOUD_").lower(): value for name, value in account.items()}
-    run = books.play(
-        play(
-            """
-            - jdcloud.jcr.jcr_registry:
-                name: myregistry
-            - jdcloud.jcr.jcr_token:
-                registry: myregistry
-            """,
-            vars={"jcr_in_process": in_process},
-            module_defaults={"group/jdcloud.jcr.jcr": {**options, "region": "cn-south-1"}},
-        ),
-        "-vvvv",
-    )
-    assert [task.changed for task in done(run)] == [True, True]
-    assert emulator.state()["registries"][0]["region"] == "cn-south-1"
-    assert Scanner(secrets_of(emulator)).scan(run.output, "output") == []
-
-
-@pytest.mark.parametrize("in_process", [True, False])
 def test_secret_that_is_returned_and_never_shown(books: Playbooks, emulator: RunningEmulator, in_process: bool) -> None:
     """Registered it can be used, also from a loop; in no output does it appear."""
     run = books.play(
@@ -424,6 +411,123 @@ def test_secret_that_is_returned_and_never_shown(books: Playbooks, emulator: Run
     assert Scanner(held).scan(run.output, "output") == []
     assert {name for name, value in run.of("token")[0].result.items() if value is not None} == {"censored", "changed"}
     assert "password" not in run.of("show")[0].result["plain"]["token"]
+
+
+# --- every module ----------------------------------------------------------------------------------------------------
+
+# A task of each module, one after the other, none of which needs a Docker Engine.
+SHOP = {"registry": "myshop"}
+EVERY_MODULE: dict[str, dict[str, t.Any]] = {
+    "jcr_registry": {"name": "myshop", "description": "Images of the shop"},
+    "jcr_repository": {**SHOP, "repositories": [{"name": "shop/web"}, {"name": "shop/cart"}]},
+    "jcr_token": SHOP,
+    "jcr_login": SHOP,
+    "jcr_image": {**SHOP, "repository": "shop/web", "tag": "1.0", "state": "absent"},
+    "jcr_registry_info": {"name": "myshop"},
+    "jcr_repository_info": SHOP,
+    "jcr_image_info": {**SHOP, "repository": "shop/web"},
+    "jcr_token_info": SHOP,
+    "jcr_quota_info": {},
+    "jcr_preflight": {"registries": [{"name": "myshop"}]},
+}
+CHANGING = {"jcr_registry", "jcr_repository", "jcr_token", "jcr_login"}  # when they run for the first time
+ON_HOSTS = {"jcr_login", "jcr_image", "jcr_preflight"}  # only their step on the host is done there
+# Why a task does not run in the controller's process, and what makes it so.
+ELSEWHERE: dict[str, dict[str, t.Any]] = {
+    "it is asynchronous": {"async": 120, "poll": 1},
+    "it asks for another user": {"become": True, "become_method": "ansible.builtin.su"},
+    "it asks for another Python": {"vars": {"ansible_python_interpreter": "{{ other_python }}"}},
+}
+FAR = "its connection is jcr_test"
+
+
+def tasks_of_all(ways: t.Sequence[dict[str, t.Any]] = ({},)) -> list[dict[str, t.Any]]:
+    """A task of each module, with the keywords of the ways in turn."""
+    return [
+        {"name": name, f"jdcloud.jcr.{name}": options, **way}
+        for (name, options), way in zip(EVERY_MODULE.items(), itertools.cycle(ways), strict=False)
+    ]
+
+
+def said_of_all(reasons: t.Iterable[str]) -> list[str]:
+    """What the log says of a task of each module that does not run in the controller's process, for these reasons."""
+    lines = []
+    for name, reason in zip(EVERY_MODULE, reasons, strict=False):
+        on_host = name in ON_HOSTS and reason != "it is asynchronous"
+        lines += [HERE, ON_HOST + reason] if on_host else [AS_MODULE + reason]
+    return lines
+
+
+def returned(task: Task) -> dict[str, t.Any]:
+    """The module's own return values, without what counts down."""
+    text = json.dumps({key: task.result.get(key) for key in Documented(task.task).names}, sort_keys=True)
+    return json.loads(re.sub(r'"expires_in": \d+', '"expires_in": 0', text))
+
+
+def test_every_module_elsewhere(books: Playbooks, other_python: str) -> None:
+    """All give the same result wherever they run, and the log tells where that is."""
+    assert set(EVERY_MODULE) == set(MODULES) - {"jcr_on_host"}
+    account = {name: books.environment.pop(name) for name in ACCOUNT}
+    books.environment["ANSIBLE_PIPELINING"] = "1"
+    head = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "module_defaults": {"group/jdcloud.jcr.jcr": as_options(account)},
+        "environment": {name: books.environment[name] for name in ("DOCKER_CONFIG", "JCR_TOKEN_CACHE")},
+    }
+    plays = [{**head, "tasks": tasks_of_all()}, {**head, "tasks": tasks_of_all()}]
+    plays.append({**head, "tasks": tasks_of_all(list(ELSEWHERE.values()))})
+    plays.append({**head, "hosts": "far", "tasks": tasks_of_all()})
+    local = f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n"
+    inventory = local + hosts(books, "web1")
+    run = books.play(json.dumps(plays), "-vvv", f"--extra-vars=other_python={other_python}", inventory=inventory)
+    tasks, number = done(run), len(EVERY_MODULE)
+    first, reference, *elsewhere = [tasks[start : start + number] for start in range(0, len(tasks), number)]
+    assert {task.task for task in first if task.changed} == CHANGING
+    assert [task.task for task in tasks[number:] if task.changed] == []
+    assert len(elsewhere) == 2
+    for found in elsewhere:
+        for task, same in zip(found, reference, strict=True):
+            assert returned(task) == returned(same), task.task
+    local_lines, far_lines = said_of_all(itertools.cycle(ELSEWHERE)), said_of_all(itertools.repeat(FAR))
+    assert ways(run) == [HERE] * 2 * number + local_lines + far_lines
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_defaults_of_the_group(books: Playbooks, emulator: RunningEmulator, in_process: bool) -> None:
+    """Every member takes every shared option from C(module_defaults)."""
+    account = {name: books.environment.pop(name) for name in ACCOUNT}
+    books.environment["ANSIBLE_PIPELINING"] = "1"
+    certificates = books.place / "certificates.pem"
+    certificates.write_text("")
+    given = {
+        **as_options(account),
+        "security_token": "of-the-account",
+        "region": "cn-south-1",
+        "validate_certs": False,
+        "ca_path": str(certificates),
+        "timeout": 11.5,
+        "deadline": 123.5,
+        "retries": 3,
+        "allowed_registry_hosts": ["registry.example.com"],
+    }
+    assert given.keys() | {"profile"} == CONNECTION.options.keys()
+    head = {"hosts": "localhost", "gather_facts": False, "tasks": tasks_of_all()}
+    defaults = {"module_defaults": {"group/jdcloud.jcr.jcr": given}, "vars": {"jcr_in_process": in_process}}
+    nowhere = {"module_defaults": {"group/jdcloud.jcr.jcr": {"profile": "nowhere"}}, "ignore_errors": True}
+    run = books.play(json.dumps([{**head, **defaults}, {**head, **nowhere}]), "-vvvv")
+    tasks = done(run)
+    assert [task.task for task in tasks] == 2 * list(EVERY_MODULE)
+    secret = {"secret_key", "security_token"}
+    given.update(dict.fromkeys(secret, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"))
+    for task in tasks[: len(EVERY_MODULE)]:
+        taken = task.result["invocation"]["module_args"]
+        assert {name: taken[name] for name in given} == given, task.task
+        assert task.result.get("warnings") is None, task.task
+    for task in tasks[len(EVERY_MODULE) :]:
+        assert "profile 'nowhere' was asked for" in task.result["msg"], task.task
+    assert {registry["region"] for registry in emulator.state()["registries"]} == {"cn-south-1"}
+    assert Scanner(secrets_of(emulator)).scan(run.output, "output") == []
 
 
 # --- other hosts -----------------------------------------------------------------------------------------------------

@@ -21,8 +21,11 @@ def fill(emulator: RunningEmulator, name: str, contents: t.Mapping[str, t.Sequen
     return client
 
 
+ARCHITECTURES = ("amd64", "arm64")
+
+
 def push_index(client: dataplane.RegistryClient, repository: str, tag: str, children: int = 2) -> list[str]:
-    """Push an index of untagged images; the digests of the index and of its children."""
+    """Push an index of untagged images for several platforms; the digests of the index and of its children."""
     config = b"{}"
     client.push_blob(repository, config)
     manifests = []
@@ -30,7 +33,8 @@ def push_index(client: dataplane.RegistryClient, repository: str, tag: str, chil
         layer = f"{repository}:{tag}/{number}".encode()
         client.push_blob(repository, layer)
         manifests.append(dataplane.image_manifest(config, [layer]))
-    index = dataplane.index_manifest(manifests)
+    platforms = [{"os": "linux", "architecture": ARCHITECTURES[number % 2]} for number in range(children)]
+    index = dataplane.index_manifest(manifests, platforms)
     for reference, content, media_type in (
         *((dataplane.digest_of(manifest), manifest, dataplane.OCI_IMAGE) for manifest in manifests),
         (tag, index, dataplane.OCI_INDEX),

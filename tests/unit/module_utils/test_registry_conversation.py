@@ -439,7 +439,7 @@ def told(code, message="because"):
 )
 def test_refusals(status, body, kind, retryable):
     error = refusal(status, body, str)
-    assert type(error) is kind and error.http_status == status and error.retryable is retryable and error.cure
+    assert error.__class__ is kind and error.http_status == status and error.retryable is retryable and error.cure
     assert f"the registry answered {status}" in error.cause
 
 

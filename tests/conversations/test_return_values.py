@@ -1,0 +1,136 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What modules return is what they document, and all that they document is returned at times.
+
+Each module's examples are run in check mode, for real, and again; after that, what makes the module fail or return what
+no example does. Modules that need a Docker Engine are in tests/integration/test_examples_docker.py.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from tests.support.contents import fill, push_index
+from tests.support.emulator import RunningEmulator
+from tests.support.examples import WORLDS, examples, prepare
+from tests.support.returned import Documented
+from tests.support.tasks import WAYS, Account, Run, run_here
+
+Fault: t.TypeAlias = dict[str, t.Any]
+Task: t.TypeAlias = tuple[str, dict[str, t.Any]]
+
+
+class More(t.NamedTuple):
+    """A task besides the examples: its options, whether it fails, the faults, and what is done first."""
+
+    options: dict[str, t.Any]
+    fails: bool = False
+    faults: t.Sequence[Fault] = ()
+    first: t.Sequence[Task] = ()
+
+
+def fault(operation: str, action: dict[str, t.Any]) -> list[Fault]:
+    return [{"match": {"operation": operation}, "times": None, "action": action}]
+
+
+def refused(operation: str) -> list[Fault]:
+    return fault(operation, {"status": {"http": 403}})
+
+
+# What is there before these tasks; the tag 2.0 is an index.
+CONTENTS = {"myshop": {"shop/web": ["1.0"]}, "myshop-lab": {"shop/web": ["1.0"]}}
+SHOP = {"registry": "myshop"}
+CASCADE = {"name": "myshop-lab", "state": "absent", "force": True}
+OTHER_TEXT = {"description": "Another one", "on_drift": "ignore"}
+ONE_TO_CREATE = {**SHOP, "repositories": [{"name": "shop/web"}, {"name": "shop/cart"}]}
+# A registry whose five tokens of this hour are used up.
+FULL = {"registry": "myshop-full"}
+FILL: list[Task] = [("jcr_registry", {"name": "myshop-full"})]
+FILL += [("jcr_token", {**FULL, "hours": hours, "min_remaining": hours * 60 - 30}) for hours in range(1, 6)]
+ODD_EXPIRY = {"wrong_type": {"member": "result.authorizationTokens.0.expiresAt", "value": "tomorrow"}}
+
+MORE: dict[str, list[More]] = {
+    "jcr_registry": [
+        More(CASCADE, fails=True, faults=refused("deleteImage")),
+        More(CASCADE, fails=True, faults=refused("deleteRepository")),
+        More({"name": "myshop", **OTHER_TEXT}),
+        More({"name": "-"}, fails=True),
+    ],
+    "jcr_repository": [
+        More(ONE_TO_CREATE, fails=True, faults=refused("createRepository")),
+        More({**SHOP, "repositories": [{"name": "-"}]}, fails=True),
+        More({**SHOP, "name": "shop/web", **OTHER_TEXT}),
+    ],
+    "jcr_token": [
+        More({"registry": "nowhere"}, fails=True),
+        More({**FULL, "return_secret": True}, first=FILL),
+    ],
+    "jcr_login": [More({"registry": "nowhere"}, fails=True)],
+    "jcr_registry_info": [
+        More({"name": ["-"]}, fails=True),
+        More({}, first=[("jcr_registry", {"name": "myshop-east", "description": "Images of the shop"})]),
+    ],
+    "jcr_repository_info": [
+        More({"name": ["-"]}, fails=True),
+        More(SHOP, first=[("jcr_repository", {**SHOP, "name": "shop/worker", "description": "By night"})]),
+    ],
+    "jcr_image_info": [More({**SHOP, "tag": ["."]}, fails=True), More(SHOP)],
+    "jcr_token_info": [
+        More({"registry": ["-"]}, fails=True),
+        More(SHOP, faults=fault("describeAuthorizationTokens", ODD_EXPIRY)),
+        More(FULL, first=FILL),
+    ],
+    "jcr_quota_info": [More({}, fails=True, faults=refused("describeQuotas"))],
+}
+
+
+@pytest.mark.parametrize("way", sorted(WAYS))
+@pytest.mark.parametrize("name", [name for name, world in WORLDS.items() if not world.engine])
+def test_return_values(emulator: RunningEmulator, tmp_path: Path, name: str, way: str) -> None:
+    documented = Documented(name)
+    for folder, tasks in (("examples", run_examples), ("more", run_more)):
+        emulator.reset()
+        (tmp_path / folder).mkdir()
+        tasks(Account(emulator, tmp_path / folder), WAYS[way], name, documented)
+    assert documented.unseen == set()
+
+
+def run_examples(account: Account, run: Run, name: str, documented: Documented) -> None:
+    """Each in check mode, for real, and again; once is enough where nothing is ever changed."""
+    prepare(WORLDS[name], account)
+    modes = (True, False, False) if WORLDS[name].changes else (False,)
+    for example in examples(name):
+        for check in modes[:1] if example.get("check_mode") else modes:
+            options = for_home(example[f"jdcloud.jcr.{name}"] or {}, account)
+            result = run(account, name, options, check=check)
+            assert not result.get("failed"), result["msg"]
+            documented.check(result, example["name"])
+
+
+def for_home(options: dict[str, t.Any], account: Account) -> dict[str, t.Any]:
+    """The options with the paths of the account's home."""
+    return {
+        key: value.replace("~", str(account.home)) if key in ("dest", "source_xlsx", "config_path") else value
+        for key, value in options.items()
+    }
+
+
+def run_more(account: Account, run: Run, name: str, documented: Documented) -> None:
+    for registry, contents in CONTENTS.items():
+        client = fill(account.emulator, registry, contents)
+        push_index(client, "shop/web", "2.0")
+        assert client.get_manifest("shop/web", "1.0").ok, "an image that was pulled"
+    for more in MORE[name]:
+        account.emulator.faults([])
+        for needed, options in more.first:
+            done = run_here(account, needed, options)
+            assert not done.get("failed"), done["msg"]
+        account.emulator.faults(list(more.faults))
+        result = run(account, name, more.options)
+        assert bool(result.get("failed")) is more.fails, result
+        documented.check(result, str(more.options))

@@ -1,0 +1,181 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The examples of the modules' documentation, and the worlds in which they do what they say.
+
+All examples of a module run one after the other in one play, as they stand in the documentation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import getpass
+import importlib
+import sys
+import textwrap
+import typing as t
+from pathlib import Path
+
+import docker
+import yaml
+
+from tests.support import images
+from tests.support.contents import fill
+from tests.support.playbooks import Playbooks, Run
+from tests.support.returned import Documented
+from tests.support.tasks import Account, run_here
+
+COLLECTION = Path(__file__).resolve().parents[2]
+MODULES = sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("jcr_*.py"))
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """What is there before a module's examples run."""
+
+    # Registries, their repositories, and the tags in these.
+    registries: t.Mapping[str, t.Mapping[str, t.Sequence[str]]] = dataclasses.field(default_factory=dict)
+    # Settings of the emulator.
+    settings: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    # Whether a Docker Engine is needed, and the local images that it has.
+    engine: bool = False
+    images: tuple[str, ...] = ()
+    # The registry of a token that was issued elsewhere and is in a file of the console, in the home directory.
+    console_file: tuple[str, str] | None = None
+    # The examples that change something, in their order; of those in check mode, what they predict.
+    changes: tuple[str, ...] = ()
+
+
+SHOP = {"myshop": {"shop/web": ["1.0", "latest"], "shop/worker": ["nightly-1"]}}
+EMPTY_SHOP: dict[str, dict[str, list[str]]] = {"myshop": {}}
+
+WORLDS = {
+    "jcr_registry": World(
+        {"myshop-lab": {"shop/web": ["1.0"]}},
+        settings={"names": "addressable"},
+        changes=(
+            "A registry",
+            "A registry in another region",
+            "Let the service judge the name",
+            "No such registry (it has to be empty)",
+            "No such registry, nor the repositories and images in it, if they are 50 at most",
+            "Have a registry, and go on while the service still prepares it",
+        ),
+    ),
+    "jcr_repository": World(
+        {"myshop": {"shop/old": [], "try/new": [], "lab/web": ["1.0"]}},
+        changes=(
+            "A repository",
+            "Several repositories",
+            "These repositories and no others below shop/, but never delete more than 2",
+            "See what else a purge would delete, with its images",
+            "Nothing below try/ any more",
+            "No such repositories (they have to be empty)",
+            "No such repository, and none of its images",
+        ),
+    ),
+    "jcr_token": World(
+        EMPTY_SHOP,
+        console_file=("myshop", "Downloads/myshop-token.xlsx"),
+        changes=(
+            "A token that lives for at least 30 minutes more",
+            "A token for a long night, and the file that the console would offer",
+            "A new token every night, and the old one void",
+            "Use the token that a colleague had issued in the console",
+            "Release the tokens that tasks on this machine had issued",
+            "Release all tokens of the registry",
+        ),
+    ),
+    "jcr_login": World(
+        {"myshop": {}, "myshop-lab": {}},
+        changes=(
+            "Log in",
+            "Log in to two registries, also inside the VPC",
+            "Keep the login in a file of its own",
+            "Log out",
+        ),
+    ),
+    "jcr_image": World(
+        {"myshop": {"shop/web": []}},
+        engine=True,
+        images=("web:build",),
+        changes=(
+            "Push a local image",
+            "Push it under several tags",
+            "Delete a tag",
+            "Delete the image of a digest, whatever its tags",
+        ),
+    ),
+    "jcr_registry_info": World(SHOP),
+    "jcr_repository_info": World(SHOP),
+    "jcr_image_info": World(SHOP),
+    "jcr_token_info": World(SHOP),
+    "jcr_quota_info": World(SHOP),
+    "jcr_preflight": World(SHOP, engine=True, images=("web:build",)),
+    "jcr_on_host": World(engine=True, images=("ubuntu:latest",)),
+}
+
+
+def examples(name: str) -> list[dict[str, t.Any]]:
+    """The examples of a module as tasks."""
+    module = importlib.import_module(f"ansible_collections.jdcloud.jcr.plugins.modules.{name}")
+    return t.cast(list[dict[str, t.Any]], yaml.safe_load(module.EXAMPLES))
+
+
+def prepare(world: World, account: Account) -> None:
+    """Make the registries of a world and the files of its user."""
+    account.emulator.settings(dict(world.settings))
+    for registry, contents in world.registries.items():
+        fill(account.emulator, registry, contents)
+    keys = {"access_key": account.emulator.access_key, "secret_key": account.emulator.secret_key}
+    (account.home / ".jdc").mkdir()
+    lines = ["[production]", *(f"{key} = {value}" for key, value in keys.items())]
+    profile = account.home / ".jdc" / "config"
+    profile.write_text("\n".join(lines), encoding="utf-8")
+    profile.chmod(0o600)
+    if world.console_file:
+        registry, name = world.console_file
+        file = account.home / name
+        file.parent.mkdir()
+        options = {"registry": registry, "hours": 24, "cache": str(account.home / "elsewhere"), "dest": str(file)}
+        assert run_here(account, "jcr_token", options)["changed"]
+
+
+@contextlib.contextmanager
+def local_images(docker_host: str, names: t.Sequence[str]) -> t.Iterator[None]:
+    """Have these images in the engine for a while, each another one, and none of them afterwards."""
+    ids = [images.load(docker_host, images.runnable(name, message=name)) for name in names]
+    try:
+        yield
+    finally:
+        with contextlib.closing(docker.APIClient(docker_host)) as client:
+            for image_id in ids:
+                client.remove_image(image_id, force=True)
+
+
+def play(books: Playbooks, name: str, *, in_process: bool = True) -> Run:
+    """Run all examples of a module in one play, on this machine and, where they ask for one, as this very user."""
+    module = importlib.import_module(f"ansible_collections.jdcloud.jcr.plugins.modules.{name}")
+    tasks = textwrap.indent(module.EXAMPLES.replace("---\n", "", 1), "    ")
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "ansible_become_user": getpass.getuser(),
+        "jcr_in_process": in_process,
+    }
+    given = " ".join(f"{key}={value}" for key, value in variables.items())
+    return books.play(f"- hosts: all\n  gather_facts: false\n  tasks:\n{tasks}", inventory=f"localhost {given}\n")
+
+
+def assert_as_documented(name: str, run: Run, documented: Documented) -> None:
+    """Every example ran, did what it says, without a warning, and returned what the documentation says."""
+    assert run.code == 0, run.output
+    assert [task.task for task in run.tasks] == [example["name"] for example in examples(name)]
+    assert [task.status for task in run.tasks] == ["ok"] * len(run.tasks)
+    assert [task.task for task in run.tasks if task.changed] == list(WORLDS[name].changes)
+    assert [task.result["warnings"] for task in run.tasks if task.result.get("warnings")] == []
+    for task in run.tasks:
+        if "censored" not in task.result:
+            documented.check(task.result, task.task)
