@@ -26,6 +26,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import Unreach
 try:
     import urllib3
     from requests.adapters import HTTPAdapter
+    from requests.exceptions import InvalidProxyURL
+    from requests.utils import prepend_scheme_if_needed, select_proxy
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
     REQUESTS_IMPORT_ERROR = None
@@ -33,6 +35,7 @@ except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
     HTTPAdapter = HTTPConnectionPool = HTTPSConnectionPool = object
 
+_SMALL = 64 * 1024  # bytes of a body that are sent together with the headers
 CURE = "Check the endpoint, the network and the proxy settings."
 
 
@@ -99,6 +102,8 @@ class _LimitedReader(io.RawIOBase):
 class _Watched:
     """Adds to a connection of urllib3: a note of when a request leaves, and limits on every read and handshake."""
 
+    _held: list[bytes] | None = None  # what request() has put together so far of a small request
+
     def connect(self) -> None:
         attempt = ATTEMPT.get()
         attempt.connecting, attempt.sent = True, False
@@ -112,7 +117,22 @@ class _Watched:
         sock.settimeout(ATTEMPT.get().left())  # for what is left of connecting: a proxy's tunnel, the TLS handshake
         return sock
 
+    def request(self, *args: t.Any, body: t.Any = None, **kwargs: t.Any) -> None:
+        """Send headers and a small body at once: as two packets they would wake the server twice."""
+        if isinstance(body, bytes) and len(body) <= _SMALL:
+            self._held = []
+        try:
+            super().request(*args, body=body, **kwargs)
+            pieces = self._held
+        finally:
+            self._held = None
+        if pieces:
+            self.send(b"".join(pieces))
+
     def send(self, data: t.Any) -> None:
+        if self._held is not None:
+            self._held.append(data)
+            return
         attempt = ATTEMPT.get()
         if not attempt.connecting:  # while connecting, only a proxy is spoken to
             if self.sock is None:
@@ -156,3 +176,15 @@ class Adapter(HTTPAdapter):
         if isinstance(manager, urllib3.ProxyManager):
             manager.pool_classes_by_scheme = _POOLS
         return manager
+
+    def pool_for(self, base: str, *, verify: bool | str, proxies: t.Mapping[str, str]) -> t.Any:
+        """The connections to C(base), by the proxy that is meant for it, with certificates checked as told."""
+        proxy = select_proxy(base, proxies)
+        if proxy:
+            proxy = prepend_scheme_if_needed(proxy, "http")
+            if not urllib3.util.parse_url(proxy).host:
+                raise InvalidProxyURL("the proxy's URL names no host")
+        manager = self.proxy_manager_for(proxy) if proxy else self.poolmanager
+        pool = manager.connection_from_url(base)
+        self.cert_verify(pool, base, verify, None)
+        return pool

@@ -14,7 +14,6 @@ import functools
 import itertools
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import resolve
@@ -31,9 +30,11 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import C
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import region as check_region
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import token_hours
-from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token, TokenBroker, default_cache_dir
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport, is_loopback
+
+if t.TYPE_CHECKING:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token, TokenBroker
 
 T = t.TypeVar("T")
 
@@ -44,6 +45,7 @@ _POLL_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between two looks at what is not 
 class Session:
     """One task's conversation with the service.
 
+    What not every task needs is imported where it is used: a module's process compiles anew whatever it imports.
     Making it sends nothing. Raises CredentialsError or RuleError for options that cannot work.
     """
 
@@ -109,6 +111,8 @@ class Session:
 
     @functools.cached_property
     def broker(self) -> TokenBroker:
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker, default_cache_dir
+
         cache = self._params.get("cache") or default_cache_dir(self._host.environ, self._host.home)
         return TokenBroker(self.client, cache, clock=self.clock)
 
@@ -123,6 +127,8 @@ class Session:
 
     def foreseen_host(self, registry: str) -> str:
         """The host of a registry, unchecked; by the documented rule where it does not exist (yet)."""
+        from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
+
         return self.registry_host(registry) or _reference.registry_host(registry, self.region)
 
     def existing_host(self, registry: str) -> str:
@@ -141,6 +147,8 @@ class Session:
 
         Raises HostNotAllowed for a host that is not the expected one.
         """
+        from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
+
         return _reference.check_registry_host(
             self.existing_host(registry),
             registry,
