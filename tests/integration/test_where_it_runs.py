@@ -439,6 +439,12 @@ ELSEWHERE: dict[str, dict[str, t.Any]] = {
     "it asks for another Python": {"vars": {"ansible_python_interpreter": "{{ other_python }}"}},
 }
 FAR = "its connection is jcr_test"
+# Keywords with which a task stays in the controller's process.
+KEYWORDS: list[dict[str, t.Any]] = [
+    {"check_mode": True, "diff": True},
+    {"loop": [1], "register": "looped", "until": "looped is succeeded", "retries": 3, "delay": 0},
+    {"delegate_to": "localhost"},
+]
 
 
 def tasks_of_all(ways: t.Sequence[dict[str, t.Any]] = ({},)) -> list[dict[str, t.Any]]:
@@ -460,11 +466,12 @@ def said_of_all(reasons: t.Iterable[str]) -> list[str]:
 
 def returned(task: Task) -> dict[str, t.Any]:
     """The module's own return values, without what counts down."""
-    text = json.dumps({key: task.result.get(key) for key in Documented(task.task).names}, sort_keys=True)
+    (result,) = task.result.get("results") or [task.result]
+    text = json.dumps({key: result.get(key) for key in Documented(task.task).names}, sort_keys=True)
     return json.loads(re.sub(r'"expires_in": \d+', '"expires_in": 0', text))
 
 
-def test_every_module_elsewhere(books: Playbooks, other_python: str) -> None:
+def test_every_module_in_every_way(books: Playbooks, other_python: str) -> None:
     """All give the same result wherever they run, and the log tells where that is."""
     assert set(EVERY_MODULE) == set(MODULES) - {"jcr_on_host"}
     account = {name: books.environment.pop(name) for name in ACCOUNT}
@@ -476,21 +483,22 @@ def test_every_module_elsewhere(books: Playbooks, other_python: str) -> None:
         "environment": {name: books.environment[name] for name in ("DOCKER_CONFIG", "JCR_TOKEN_CACHE")},
     }
     plays = [{**head, "tasks": tasks_of_all()}, {**head, "tasks": tasks_of_all()}]
+    plays += [{**head, "tasks": tasks_of_all([keywords])} for keywords in KEYWORDS]
     plays.append({**head, "tasks": tasks_of_all(list(ELSEWHERE.values()))})
     plays.append({**head, "hosts": "far", "tasks": tasks_of_all()})
     local = f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n"
     inventory = local + hosts(books, "web1")
     run = books.play(json.dumps(plays), "-vvv", f"--extra-vars=other_python={other_python}", inventory=inventory)
     tasks, number = done(run), len(EVERY_MODULE)
-    first, reference, *elsewhere = [tasks[start : start + number] for start in range(0, len(tasks), number)]
+    first, reference, *others = [tasks[start : start + number] for start in range(0, len(tasks), number)]
     assert {task.task for task in first if task.changed} == CHANGING
     assert [task.task for task in tasks[number:] if task.changed] == []
-    assert len(elsewhere) == 2
-    for found in elsewhere:
+    assert len(others) == len(KEYWORDS) + 2
+    for found in others:
         for task, same in zip(found, reference, strict=True):
             assert returned(task) == returned(same), task.task
     local_lines, far_lines = said_of_all(itertools.cycle(ELSEWHERE)), said_of_all(itertools.repeat(FAR))
-    assert ways(run) == [HERE] * 2 * number + local_lines + far_lines
+    assert ways(run) == [HERE] * (2 + len(KEYWORDS)) * number + local_lines + far_lines
 
 
 @pytest.mark.parametrize("in_process", [True, False])
