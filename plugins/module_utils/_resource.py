@@ -48,6 +48,9 @@ class Host(t.Protocol):
     def engine(self) -> t.Any:
         """The Docker Engine of the machine that the task is meant for, as _engine.Engine offers it."""
 
+    def archives(self) -> t.Any:
+        """The archives of images on the machine that the task is meant for, as _archives.Archives offers them."""
+
     def docker_config(self) -> t.Any:
         """The docker logins of the machine and user that the task is meant for, as _dockerlogin.DockerConfig."""
 
@@ -152,7 +155,7 @@ def _apply(host: Host, resource: Resource, plan: Plan) -> tuple[Plan, State]:
     try:
         return _apply_and_prove(host, resource, progress)
     except Exception as error:  # a defect, too, has to say whether something was changed
-        error.changed = bool(progress.done)
+        error.changed = bool(progress.done) or getattr(error, "changed", False)
         if isinstance(error, JcrError):
             resource.unfinished(error, progress.plan, progress.done, progress.failed)
         raise
