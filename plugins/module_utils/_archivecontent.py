@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ImageNotFound
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import INDEXES
-from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
+
+if t.TYPE_CHECKING:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
 
 
 class ArchiveContent:

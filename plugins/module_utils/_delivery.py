@@ -13,16 +13,15 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Document, parse_document
-from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
-from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
-from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
-from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import EXISTING, put_tag
-
+# What sends is imported where something is sent: a task that changes nothing has no use for it.
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Document
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
 
 
 def no_transfer() -> dict[str, t.Any]:
@@ -70,6 +69,8 @@ class Delivery:
 
     def put(self, repository: Repository, tags: t.Iterable[str], document: Document) -> t.Iterator[str]:
         """Let tags stand for a manifest that is in the repository; yields each that does."""
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import put_tag
+
         for tag in tags:
             put_tag(repository, tag, document, self.guards)
             self.progress.tell("tag", tag=tag, digest=document.descriptor.digest)
@@ -87,6 +88,9 @@ class Delivery:
 
 def _existing(document: Document) -> dict[str, t.Any]:
     """C(transfer) for a manifest that the repository has with all that it points at."""
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import parse_document
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import EXISTING
+
     raw = parse_document(document.content, f"manifest {document.descriptor.digest}").get("layers")
     found = [entry for entry in raw if isinstance(entry, dict)] if isinstance(raw, list) else []
     layers = [

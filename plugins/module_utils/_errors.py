@@ -292,6 +292,13 @@ class TagProtected(JcrError):
     cure = "No tag that is protected was moved. Choose another tag, or allow this one to be moved."
 
 
+class ImageInUse(JcrError):
+    """An image that was to be deleted is needed by one that stays."""
+
+    kind = "image_in_use"
+    cure = "Delete first what needs it."
+
+
 class PreflightFailed(JcrError):
     """Checks that were made before anything is written have failed; C(table) shows them to people."""
 

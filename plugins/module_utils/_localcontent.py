@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ImageNotFound
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
-from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
+
+if t.TYPE_CHECKING:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
 
 _DIGESTS = 5  # that the repository is asked for at most: one image can have been pushed to many places
 

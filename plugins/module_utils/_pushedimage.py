@@ -13,19 +13,13 @@ import contextlib
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
-from ansible_collections.jdcloud.jcr.plugins.module_utils._archivecontent import ArchiveContent
-from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery, no_transfer
+from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import no_transfer
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imageresource import ImageResource, told
-from ansible_collections.jdcloud.jcr.plugins.module_utils._localcontent import LocalContent
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import NONE, Plan, State
-from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
-from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
-from ansible_collections.jdcloud.jcr.plugins.module_utils._remotecontent import RemoteContent
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
-from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
 
 
 class PushedImage(ImageResource):
@@ -77,10 +71,15 @@ class PushedImage(ImageResource):
                 cure="Leave out platforms.",
             )
 
-    def _content(self) -> LocalContent | ArchiveContent | RemoteContent:
-        kinds = {"source": LocalContent, "archive": ArchiveContent, "from_image": RemoteContent}
-        kind = next(kind for option, kind in kinds.items() if self.params[option] is not None)
-        return kind(self.host, self.session)
+    def _content(self) -> t.Any:
+        """Only the kind that the task needs is imported."""
+        if self.params["source"] is not None:
+            from ansible_collections.jdcloud.jcr.plugins.module_utils._localcontent import LocalContent as Content
+        elif self.params["archive"] is not None:
+            from ansible_collections.jdcloud.jcr.plugins.module_utils._archivecontent import ArchiveContent as Content
+        else:
+            from ansible_collections.jdcloud.jcr.plugins.module_utils._remotecontent import RemoteContent as Content
+        return Content(self.host, self.session)
 
     # --- what is, and what shall be ----------------------------------------------------------------------------------
 
@@ -166,6 +165,11 @@ class PushedImage(ImageResource):
             yield self.source_key
 
     def _deliver(self, tags: t.Sequence[str]) -> t.Iterator[str]:
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
+
         session = self.session
         target = Target(self.registry_host, self.repository, TOKEN_USER, **session.transfer_options())
         with contextlib.closing(ProgressFile(self.params["progress_file"], session.clock)) as progress:

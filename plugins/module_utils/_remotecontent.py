@@ -16,20 +16,17 @@ import contextlib
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
-from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ContentMismatch, ImageNotFound
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor, Image, walk
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor, Image, ImageSource, walk
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
-from ansible_collections.jdcloud.jcr.plugins.module_utils._remotesource import RemoteSource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
-from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
-from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import upload
 
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
     from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
 
 _DEFAULT_TAG = "latest"
@@ -101,7 +98,7 @@ class RemoteContent:
             self._read_own(*self._own)
         elif self._known is None:
             with self._foreign() as repository:
-                self._image = walk(RemoteSource(repository, self._wanted), self._platforms)
+                self._image = walk(_source(repository, self._wanted), self._platforms)
 
     def _own_registry(self) -> tuple[Session, str, str] | None:
         """Session, name and host if the image is in a registry of this account, in whatever region."""
@@ -132,7 +129,7 @@ class RemoteContent:
         if self._host.check_mode and not session.usable_tokens(registry):
             return None
         with self._opened_own(RegistryLogin(session, registry)) as repository:
-            return walk(RemoteSource(repository, found["digest"]), self._platforms)
+            return walk(_source(repository, found["digest"]), self._platforms)
 
     def need(self) -> None:
         """The image must exist, or be foreseen in check mode."""
@@ -147,10 +144,12 @@ class RemoteContent:
 
     def send(self, delivery: Delivery, tags: t.Sequence[str]) -> t.Iterator[str]:
         """Nothing comes to lie on a disk; within one registry, blobs are mounted."""
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import upload
+
         with self._origin(delivery) as origin, delivery.repository() as repository:
             root = self._found["digest"] if self._found else self._wanted
             transfer = upload(
-                RemoteSource(origin, root),
+                _source(origin, root),
                 repository,
                 tags,
                 platforms=self._platforms,
@@ -172,6 +171,8 @@ class RemoteContent:
         return self._opened_own(delivery.login if same else RegistryLogin(session, registry))
 
     def _opened_own(self, login: RegistryLogin) -> t.ContextManager[Repository]:
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
+
         session, registry, host = self._own
         trusted = session.trust(host, registry)
         target = Target(trusted, self._reference.repository, TOKEN_USER, **session.transfer_options())
@@ -179,10 +180,18 @@ class RemoteContent:
 
     def _foreign(self) -> t.ContextManager[Repository]:
         """A registry that this account does not own: with the given login, or anonymously."""
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
+
         username, password = self._params["from_username"], self._params["from_password"]
         target = Target(self._reference.host, self._reference.repository, username, **self._session.transfer_options())
         secret = Secret(password) if password else None
         return target.opened(secret, clock=self._session.clock, deadline=self._session.deadline)
+
+
+def _source(repository: Repository, reference: str) -> ImageSource:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._remotesource import RemoteSource
+
+    return RemoteSource(repository, reference)
 
 
 class _NotTold(Exception):

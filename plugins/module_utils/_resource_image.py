@@ -10,7 +10,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _pulledimage, _tagguards
-from ansible_collections.jdcloud.jcr.plugins.module_utils._deletedimages import DeletedImage
+from ansible_collections.jdcloud.jcr.plugins.module_utils._deletedimages import DELETION, DeletedImages
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, DOCKER, TOKEN, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._pulledimage import PulledImage
 from ansible_collections.jdcloud.jcr.plugins.module_utils._pushedimage import PushedImage
@@ -42,22 +42,12 @@ SPEC = ArgumentSpec(
         "pull_policy": {"type": "str", "choices": list(_pulledimage.POLICIES), "default": _pulledimage.ALWAYS},
         "progress_file": {"type": "path"},
     },
-    mutually_exclusive=(
-        ("tag", "tags"),
-        ("digest", "tag"),
-        ("digest", "tags"),
-        *(("digest", source) for source in SOURCES),
-        SOURCES,
-    ),
+    mutually_exclusive=(("tag", "tags"), ("digest", "tag"), ("digest", "tags"), ("digest", *SOURCES)),
     required_together=(("from_username", "from_password"),),
-    required_if=(
-        ("state", "present", SOURCES, True),
-        # What is to be deleted has to be named: a variable that came out empty must not mean the tag latest.
-        ("state", "absent", ("tag", "tags", "digest"), True),
-    ),
-).merge(TOKEN, DOCKER, CONNECTION)
+    required_if=(("state", "present", SOURCES, True),),
+).merge(DELETION, TOKEN, DOCKER, CONNECTION)
 
 
 def build(host: Host) -> Resource:
     """The resource for the wanted C(state)."""
-    return {"present": PushedImage, "pulled": PulledImage, "absent": DeletedImage}[host.params["state"]](host)
+    return {"present": PushedImage, "pulled": PulledImage, "absent": DeletedImages}[host.params["state"]](host)

@@ -385,7 +385,9 @@ def test_registry_that_is_not_empty(registry: Account, run: Run) -> None:
     cure = "delete its repositories first, or set force: true"
     about = "delete registry 'myregistry' in cn-north-1"
     assert_failure(result, "precondition", about, "still has 1 repository: 'shop/web'", cure)
-    assert run(registry, "jcr_registry", gone, check=True) == result
+    predicted = run(registry, "jcr_registry", gone, check=True)
+    assert predicted["changed"] is True, "an earlier task of the real run may delete what is in it"
+    assert "still has 1 repository: 'shop/web'" in str(predicted["warnings"])
     assert calls(registry, "deleteRegistry") == 0, "it was not asked for"
     assert [held["name"] for held in registry.emulator.state()["registries"]] == ["myregistry"]
 

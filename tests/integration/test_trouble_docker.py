@@ -105,7 +105,7 @@ REFUSALS = [
         {"http": 403, "status": "DENIED", "message": "requested access is denied"},
         "transfer_refused",
         "denied",
-        "may push",
+        "may push and pull",
     ),
     ({"http": 429, "message": "slow down"}, "transfer_refused", "toomanyrequests: slow down", "try again later"),
 ]
