@@ -48,12 +48,17 @@ class LocalHost:
         self.redactor.add(secret)
         self.secrets.append(secret)
 
-    # Both ports are imported where they are first used: most modules need neither, and docker's SDK is slow to load.
+    # The ports are imported where they are first used: most modules need none, and docker's SDK is slow to load.
 
     def engine(self) -> t.Any:
         from ansible_collections.jdcloud.jcr.plugins.module_utils._engine import Engine
 
         return Engine(**engine_options(self.params, self.environ))
+
+    def archives(self) -> t.Any:
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._archives import Archives
+
+        return Archives()
 
     def docker_config(self) -> t.Any:
         from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerlogin import DockerConfig, default_config_path

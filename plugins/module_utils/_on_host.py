@@ -16,8 +16,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import CheckMo
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import DOCKER, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 
-READING = ("engine_inspect", "logins_read")
-WRITING = ("engine_tag", "engine_remove", "engine_push", "engine_pull", "logins_write", "logins_erase")
+READING = ("engine_inspect", "archive_inspect", "logins_read")
+WRITING = ("engine_tag", "engine_remove", "engine_push", "engine_pull", "archive_push", "logins_write", "logins_erase")
 
 SPEC = ArgumentSpec(
     options={
@@ -67,6 +67,27 @@ def _pull(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.
     )
 
 
+def _inspect_archive(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
+    return host.archives().inspect(arguments["path"], arguments["name"], arguments["platforms"])
+
+
+def _push_archive(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
+
+    return host.archives().push(
+        arguments["path"],
+        arguments["name"],
+        arguments["platforms"],
+        Target(**arguments["target"]),
+        arguments["tags"],
+        secrets[0],
+        guards=TagGuards(**arguments["guards"]),
+        expected=arguments["expected"],
+        deadline=Deadline(Clock(), arguments["seconds"]),
+    )
+
+
 def _read_logins(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
     config = host.docker_config()
     return {"path": config.path, "logins": config.read(arguments["hosts"]), "private": config.is_private()}
@@ -87,6 +108,8 @@ STEPS: t.Mapping[str, t.Callable[[t.Any, dict[str, t.Any], list[Secret]], t.Any]
     "engine_remove": _remove,
     "engine_push": _push,
     "engine_pull": _pull,
+    "archive_inspect": _inspect_archive,
+    "archive_push": _push_archive,
     "logins_read": _read_logins,
     "logins_write": _write_logins,
     "logins_erase": _erase_logins,

@@ -20,11 +20,13 @@ options:
     required: true
     choices:
       - engine_inspect
+      - archive_inspect
       - logins_read
       - engine_tag
       - engine_remove
       - engine_push
       - engine_pull
+      - archive_push
       - logins_write
       - logins_erase
   arguments:

@@ -14,6 +14,7 @@ started as usual; with -vvv the log says which way was taken and why.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import sys
 import typing as t
@@ -24,7 +25,12 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Deadline
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, JcrError, from_failure
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    JcrError,
+    from_failure,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._host import (
     ENGINE_OPTIONS,
     Build,
@@ -179,16 +185,21 @@ class DistantHost(ControllerHost):
     def engine(self) -> DistantEngine:
         return DistantEngine(self)
 
+    def archives(self) -> DistantArchives:
+        return DistantArchives(self)
+
     def docker_config(self) -> DistantDockerConfig:
         return DistantDockerConfig(self)
+
+    def given(self, name: str) -> t.Any:
+        """An option as it was given: a path's ~ is to become the home of the host's user, not of this process."""
+        return self._action._task.args.get(name)
 
     def call(self, step: str, arguments: dict[str, t.Any], secrets: t.Sequence[Secret] = ()) -> t.Any:
         """Run one step on the host; returns its answer, or raises the error that it failed with."""
         action = self._action
-        # As they were given: a path's ~ is to become the home of the host's user, not of this process.
-        given = action._task.args
         names = (*ENGINE_OPTIONS, "config_path")
-        options = {name: given[name] for name in names if given.get(name) is not None}
+        options = {name: self.given(name) for name in names if self.given(name) is not None}
         options.update(step=step, arguments=arguments, secrets=[secret.reveal() for secret in secrets])
         with account_hidden(action):
             result = action._execute_module(module_name=ON_HOST, module_args=options, task_vars=self._task_vars)
@@ -235,6 +246,44 @@ class DistantEngine:
     ) -> dict[str, t.Any]:
         arguments = {"reference": reference, "username": username, "seconds": deadline.left()}
         return self._call(step, arguments, [password])
+
+
+class DistantArchives:
+    """The archives of images on another host, as _archives.Archives offers them; nothing tells how a push gets on."""
+
+    def __init__(self, host: DistantHost) -> None:
+        self._call = host.call
+        self._given = host.given
+
+    def inspect(self, path: str, name: str | None = None, platforms: t.Sequence[str] | None = None) -> t.Any:
+        path = self._given("archive") or path
+        return self._call("archive_inspect", {"path": path, "name": name, "platforms": platforms})
+
+    def push(
+        self,
+        path: str,
+        name: str | None,
+        platforms: t.Sequence[str] | None,
+        target: t.Any,
+        tags: t.Sequence[str],
+        password: Secret,
+        *,
+        guards: t.Any,
+        expected: t.Mapping[str, str | None],
+        deadline: Deadline,
+        renew: t.Callable[[], Secret] | None = None,
+        progress: t.Any = None,
+    ) -> t.Any:
+        """With another password the push begins anew, but what has arrived is not sent twice."""
+        path = self._given("archive") or path
+        arguments = {"path": path, "name": name, "platforms": platforms, "tags": tags, "expected": expected}
+        arguments.update(target=dataclasses.asdict(target), guards=guards.arguments())
+        try:
+            return self._call("archive_push", {**arguments, "seconds": deadline.left()}, [password])
+        except AuthenticationFailed:
+            if renew is None:
+                raise
+            return self._call("archive_push", {**arguments, "seconds": deadline.left()}, [renew()])
 
 
 class DistantDockerConfig:
