@@ -66,5 +66,7 @@ def rows(stage: Stage) -> t.Iterator[tuple[str, float, float]]:
     yield "community.docker.docker_image_push, unchanged image", theirs, theirs
     yield "jcr_image, unchanged image", ours, theirs
     yield "docker push, unchanged image", median(lambda: stage.run(["docker", "push", "-q", reference])), theirs
-    print(f"    jcr_image, unchanged image: {sum(entry['plane'] == 'data' for entry in log)} requests to the registry, "
-          f"{sum(entry['token_issued'] for entry in log)} tokens")
+    print(
+        f"    jcr_image, unchanged image: {sum(entry['plane'] == 'data' for entry in log)} requests to the registry, "
+        f"{sum(entry['token_issued'] for entry in log)} tokens"
+    )
