@@ -38,8 +38,14 @@ class Reader:
         """What a command prints that is entered with .venv active; it has to succeed."""
         environment = {**self._environment, "PATH": f"{PROGRAMS}:{self._environment['PATH']}"}
         done = subprocess.run(
-            ["/bin/sh", "-c", line], cwd=self._place, env=environment, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            ["/bin/sh", "-c", line],
+            cwd=self._place,
+            env=environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
         assert done.returncode == 0, done.stdout
         return done.stdout
