@@ -139,9 +139,13 @@ class Session:
 
     def foreseen_host(self, registry: str) -> str:
         """The host of a registry, unchecked; by the documented rule where it does not exist (yet)."""
+        return self.registry_host(registry) or self.documented_host(registry)
+
+    def documented_host(self, registry: str) -> str:
+        """The host that a registry of this name has by the documented rule; the service is not asked."""
         from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
 
-        return self.registry_host(registry) or _reference.registry_host(registry, self.region)
+        return _reference.registry_host(registry, self.region)
 
     def existing_host(self, registry: str) -> str:
         """The host of a registry that has to exist, unchecked; in check mode the foreseen one if it does not."""
