@@ -44,8 +44,9 @@ molecule: setup ## the scenarios of extensions/molecule
 reliability: setup ## parallel, killed and long runs
 	@$(STEPS) setup-tests reliability
 
-bench: setup ## figures, as ratios measured in one run
-	@$(PYTHON_IN_VENV) -m tests.benchmarks
+bench: setup ## figures beside their goals, as ratios measured in one run (CHAPTERS="tasks bulk …" for some of them)
+	@$(STEPS) setup-tests
+	@$(PYTHON_IN_VENV) -m tests.benchmarks $(CHAPTERS)
 
 docs: setup ## the reference as HTML: dist/docs/html/index.html
 	@$(STEPS) docs

@@ -24,11 +24,6 @@ options:
       - A version whose end is left out stands for all that begin so. Prereleases, also those such as C(1.2.3-alpine),
         are in the range only if it names one, as in V(>=1.2.0-0).
     type: str
-  newest:
-    description:
-      - Of the images that meet all other options, only those with this many highest versions, for each repository.
-      - Without O(semver), prereleases do not count.
-    type: int
   pulled_before:
     description:
       - Only images whose last pull is longer ago than this; written as in O(older_than).

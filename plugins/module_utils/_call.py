@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import functools
 import itertools
 import json
 import random as random_module
@@ -23,7 +24,7 @@ import typing as t
 import urllib.parse
 import uuid
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _models, _operations, _retry, _signing
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _models, _operations, _signing
 from ansible_collections.jdcloud.jcr.plugins.module_utils._answers import request_id_of, result_of
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import Account
@@ -180,6 +181,8 @@ class Caller:
 
     def _wait_or_raise(self, operation: Operation, attempt: int, failure: JcrError, answer: Answer | None) -> None:
         """Wait until the request may be sent again, or raise what the failure comes to."""
+        from ansible_collections.jdcloud.jcr.plugins.module_utils import _retry
+
         retry_after = self._retry_after(answer)
         decision = _retry.decide(
             operation,
@@ -248,6 +251,7 @@ def _unknown_outcome(operation: Operation, failure: JcrError) -> UnknownOutcome:
     )
 
 
+@functools.lru_cache(maxsize=16)  # many answers come within one second
 def _http_date(text: str | None) -> datetime.datetime | None:
     """The moment that a header names; None for what is none, or cannot be: the service began in 2018."""
     try:

@@ -13,8 +13,6 @@ import collections
 import dataclasses
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._manifest import Manifest
-
 Fields = t.Mapping[str, t.Any]
 
 
@@ -68,6 +66,8 @@ class Contents:
 
 def image_fields(image: Fields) -> Fields:
     """What a cascade keeps of an image as the client lists it: its manifest may be large."""
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._manifest import Manifest
+
     references = Manifest(image["manifest"]).references
     return {"digest": image["digest"], "tags": image["tags"], "references": references}
 

@@ -14,25 +14,25 @@ holds against a server that drips. So urllib3's connections are watched, at the 
 from __future__ import annotations
 
 import contextvars
+import errno
 import http.client
 import io
+import os
 import socket
-import traceback
 import typing as t
+import urllib.request
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import Unreachable
 
+# requests is asked about proxies only, and only where there is one: loading it takes a module longer than its call.
 try:
     import urllib3
-    from requests.adapters import HTTPAdapter
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
-    REQUESTS_IMPORT_ERROR = None
 except ImportError:
-    REQUESTS_IMPORT_ERROR = traceback.format_exc()
-    HTTPAdapter = HTTPConnectionPool = HTTPSConnectionPool = object
+    urllib3 = None
 
+_SMALL = 64 * 1024  # bytes of a body that are sent together with the headers
 CURE = "Check the endpoint, the network and the proxy settings."
 
 
@@ -99,6 +99,8 @@ class _LimitedReader(io.RawIOBase):
 class _Watched:
     """Adds to a connection of urllib3: a note of when a request leaves, and limits on every read and handshake."""
 
+    _held: list[bytes] | None = None  # what request() has put together so far of a small request
+
     def connect(self) -> None:
         attempt = ATTEMPT.get()
         attempt.connecting, attempt.sent = True, False
@@ -112,7 +114,22 @@ class _Watched:
         sock.settimeout(ATTEMPT.get().left())  # for what is left of connecting: a proxy's tunnel, the TLS handshake
         return sock
 
+    def request(self, *args: t.Any, body: t.Any = None, **kwargs: t.Any) -> None:
+        """Send headers and a small body at once: as two packets they would wake the server twice."""
+        if isinstance(body, bytes) and len(body) <= _SMALL:
+            self._held = []
+        try:
+            super().request(*args, body=body, **kwargs)
+            pieces = self._held
+        finally:
+            self._held = None
+        if pieces:
+            self.send(b"".join(pieces))
+
     def send(self, data: t.Any) -> None:
+        if self._held is not None:
+            self._held.append(data)
+            return
         attempt = ATTEMPT.get()
         if not attempt.connecting:  # while connecting, only a proxy is spoken to
             if self.sock is None:
@@ -136,7 +153,7 @@ def _watched(pool: type) -> type:
 
 _POOLS = (
     {}
-    if REQUESTS_IMPORT_ERROR
+    if urllib3 is None
     else {
         "http": _watched(HTTPConnectionPool),
         "https": _watched(HTTPSConnectionPool),
@@ -144,15 +161,61 @@ _POOLS = (
 )
 
 
-class Adapter(HTTPAdapter):
-    """requests' adapter over watched connections. SOCKS proxies keep their own: there, sent is always assumed."""
+def proxies_for(base: str) -> dict[str, str]:
+    """The proxies that the environment names for C(base), by scheme, as requests understands it."""
+    if not urllib.request.getproxies():
+        return {}
+    from requests.utils import get_environ_proxies
 
-    def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+    return get_environ_proxies(base)
 
-    def proxy_manager_for(self, proxy: str, **kwargs: t.Any) -> t.Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        if isinstance(manager, urllib3.ProxyManager):
-            manager.pool_classes_by_scheme = _POOLS
-        return manager
+
+def pool_for(base: str, *, verify: bool | str, proxies: t.Mapping[str, str], connections: int) -> t.Any:
+    """The kept-alive connections to C(base), by the proxy that is meant for it, with certificates checked as told.
+
+    SOCKS proxies keep their own connections: there, sent is always assumed.
+    """
+    manager = _proxy_manager(base, proxies, connections) if proxies else urllib3.PoolManager(maxsize=connections)
+    if isinstance(manager, urllib3.ProxyManager) or type(manager) is urllib3.PoolManager:
+        manager.pool_classes_by_scheme = _POOLS
+    pool = manager.connection_from_url(base)
+    if base.startswith("https:"):
+        _trust(pool, verify)
+    return pool
+
+
+def _proxy_manager(base: str, proxies: t.Mapping[str, str], connections: int) -> t.Any:
+    from requests.adapters import HTTPAdapter
+    from requests.utils import prepend_scheme_if_needed, select_proxy
+
+    adapter = HTTPAdapter(pool_maxsize=connections)
+    proxy = select_proxy(base, proxies)
+    if not proxy:
+        return adapter.poolmanager
+    proxy = prepend_scheme_if_needed(proxy, "http")
+    if not urllib3.util.parse_url(proxy).host:
+        raise urllib3.exceptions.LocationValueError("the proxy's URL names no host")
+    return adapter.proxy_manager_for(proxy)
+
+
+def _trust(pool: t.Any, verify: bool | str) -> None:
+    """Say which certificates count: none are checked, those of a path, or those that requests takes."""
+    if verify is False:
+        pool.cert_reqs = "CERT_NONE"
+        return
+    path = _usual_authorities() if verify is True else verify
+    if not os.path.exists(path):
+        raise OSError(errno.ENOENT, "there is no file of certificates", path)
+    pool.cert_reqs = "CERT_REQUIRED"
+    if os.path.isdir(path):
+        pool.ca_cert_dir = path
+    else:
+        pool.ca_certs = path
+
+
+def _usual_authorities() -> str:
+    try:
+        from certifi import where
+    except ImportError:  # some distributions build requests without it
+        from requests.certs import where
+    return where()

@@ -48,18 +48,29 @@ def declared(entries: t.Sequence[Entry], checks: t.Mapping[str, Check]) -> dict[
     return {name: given[0] for name, given in descriptions.items()}
 
 
-def undeclared(present: t.Iterable[str], kept: t.Container[str], patterns: t.Sequence[str] | None) -> list[str]:
-    """The present names that are not kept and match a glob pattern, sorted; without patterns, all not kept."""
-    matches = re.compile("|".join(map(fnmatch.translate, ["*"] if patterns is None else patterns))).match
-    return sorted(name for name in present if name not in kept and matches(name))
+def undeclared(
+    present: t.Iterable[str],
+    kept: t.Container[str],
+    patterns: t.Sequence[str] | None,
+    spared: t.Sequence[str] | None = None,
+) -> list[str]:
+    """The present names that are not kept, match a glob pattern of C(patterns) and none of C(spared), sorted.
+
+    Without patterns every name matches, without spared ones none.
+    """
+    matches, stays = _any_of(["*"] if patterns is None else patterns), _any_of(spared or [])
+    return sorted(name for name in present if name not in kept and matches(name) and not stays(name))
 
 
-def check_patterns(patterns: t.Sequence[str] | None) -> None:
+def _any_of(patterns: t.Sequence[str]) -> t.Callable[[str], t.Any]:
+    """A test for names that match any of these globs."""
+    return re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)").match
+
+
+def check_patterns(option: str, patterns: t.Sequence[str] | None) -> None:
     """Refuse patterns that can match no name; ConfigurationError."""
     if patterns is not None and not all(pattern.strip() for pattern in patterns or [""]):
-        raise ConfigurationError(
-            "purge_patterns is empty, or has an empty pattern", cure="Leave it out to purge whatever is not declared."
-        )
+        raise ConfigurationError(f"{option} is empty, or has an empty pattern", cure="Leave it out, or name a pattern.")
 
 
 def check_cap(what: str, names: t.Sequence[str], cap: int) -> None:

@@ -285,6 +285,13 @@ class DeleteCapExceeded(JcrError):
     cure = "Nothing was deleted. Raise max_delete if all of that shall go."
 
 
+class ImageInUse(JcrError):
+    """An image that was to be deleted is needed by one that stays."""
+
+    kind = "image_in_use"
+    cure = "Delete first what needs it."
+
+
 class PreflightFailed(JcrError):
     """Checks that were made before anything is written have failed; C(table) shows them to people."""
 

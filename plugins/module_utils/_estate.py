@@ -28,7 +28,11 @@ class Repository:
 
 @dataclasses.dataclass(frozen=True)
 class Registry:
-    """A registry in one region; C(images) are local sources, C(tokens_needed) counts the tokens that a run may take."""
+    """A registry in one region; C(images) are local sources, C(tokens_needed) counts the tokens that a run may take.
+
+    With C(purge), repositories that are not declared go if they match C(purge_patterns) (None: any) and none of
+    C(purge_exclude).
+    """
 
     name: str
     region: str
@@ -37,6 +41,9 @@ class Registry:
     repositories: tuple[Repository, ...] = ()
     images: tuple[str, ...] = ()
     tokens_needed: int = 0
+    purge: bool = False
+    purge_patterns: tuple[str, ...] | None = None
+    purge_exclude: tuple[str, ...] = ()
 
 
 def declared(entries: t.Iterable[t.Mapping[str, t.Any]], region: str, tokens_needed: int | None) -> list[Registry]:
@@ -81,6 +88,9 @@ def _registry(entry: t.Mapping[str, t.Any], region: str, tokens_needed: int | No
         repositories,
         images,
         needed,
+        bool(entry.get("purge")),
+        None if entry.get("purge_patterns") is None else tuple(entry["purge_patterns"]),
+        tuple(entry.get("purge_exclude") or ()),
     )
 
 

@@ -60,6 +60,11 @@ class Manifest:
         return config["digest"] if _is_descriptor(config) else None
 
     @property
+    def config_size(self) -> int | None:
+        """How many bytes the config has."""
+        return self._get("config", dict)["size"] if self.config_digest else None
+
+    @property
     def size(self) -> int | None:
         """Bytes of config and layers as they are stored; None for an index, which does not say."""
         blobs = [self._get("config", dict), *(self._get("layers", list) or [None])]
@@ -83,10 +88,20 @@ class Manifest:
         return [_child(child) for child in self._get("manifests", list) or [] if _is_descriptor(child)]
 
     @property
+    def child_digests(self) -> list[str]:
+        """Digests of the children of an index; also of those of which it tells nothing else."""
+        return [entry["digest"] for entry in self._get("manifests", list) or [] if _has_digest(entry)]
+
+    @property
+    def subject(self) -> str | None:
+        """The digest of the manifest that this one is about, as a signature is."""
+        subject = self._get("subject", dict)
+        return subject["digest"] if _has_digest(subject) else None
+
+    @property
     def references(self) -> list[str]:
         """Digests of the other manifests that this one points at: the children of an index, and its subject."""
-        pointed_at = [*(self._get("manifests", list) or []), self._get("subject", dict)]
-        return [entry["digest"] for entry in pointed_at if _is_descriptor(entry)]
+        return [*self.child_digests, *filter(None, [self.subject])]
 
     def _get(self, key: str, kind: type) -> t.Any:
         value = (self.document or {}).get(key)
@@ -108,8 +123,10 @@ def _platform(child: t.Any) -> str | None:
 
 
 def _is_descriptor(value: t.Any) -> bool:
-    if not isinstance(value, dict):
-        return False
-    digest, size = value.get("digest"), value.get("size")
-    sized = isinstance(size, int) and not isinstance(size, bool) and size >= 0
-    return sized and isinstance(digest, str) and _DIGEST.fullmatch(digest) is not None
+    size = value.get("size") if _has_digest(value) else None
+    return isinstance(size, int) and not isinstance(size, bool) and size >= 0
+
+
+def _has_digest(value: t.Any) -> bool:
+    digest = value.get("digest") if isinstance(value, dict) else None
+    return isinstance(digest, str) and _DIGEST.fullmatch(digest) is not None

@@ -21,7 +21,6 @@ import re
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ProtocolError
-from ansible_collections.jdcloud.jcr.plugins.module_utils._manifest import Manifest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._times import format_time, parse_time
 
 Raw = t.Mapping[str, t.Any]
@@ -76,6 +75,8 @@ def image(raw: Raw) -> Model:
     compressed bytes of an image, exactly if the manifest says so. C(platforms) are those of an index; a plain image
     tells its platform in its config only.
     """
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._manifest import Manifest
+
     fields = _Fields("image", raw)
     digest = fields.name("imageDigest")
     if not _DIGEST.fullmatch(digest):

@@ -115,7 +115,6 @@ IMAGE_SELECTION = ArgumentSpec(
     options={
         "tag_status": {"type": "str", "choices": ["tagged", "untagged"]},
         "semver": {"type": "str"},
-        "newest": {"type": "int"},
         "pulled_before": {"type": "str"},
         "never_pulled": {"type": "bool"},
     },

@@ -152,7 +152,7 @@ def _apply(host: Host, resource: Resource, plan: Plan) -> tuple[Plan, State]:
     try:
         return _apply_and_prove(host, resource, progress)
     except Exception as error:  # a defect, too, has to say whether something was changed
-        error.changed = bool(progress.done)
+        error.changed = bool(progress.done) or getattr(error, "changed", False)
         if isinstance(error, JcrError):
             resource.unfinished(error, progress.plan, progress.done, progress.failed)
         raise

@@ -9,7 +9,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._deletedimages import DeletedImage
+from ansible_collections.jdcloud.jcr.plugins.module_utils._deletedimages import DELETION, DeletedImages
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, DOCKER, TOKEN, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._pulledimage import PulledImage
 from ansible_collections.jdcloud.jcr.plugins.module_utils._pushedimage import PushedImage
@@ -27,11 +27,10 @@ SPEC = ArgumentSpec(
         "keep_local_tag": {"type": "bool", "default": True},
     },
     mutually_exclusive=(("tag", "tags"), ("digest", "tag"), ("digest", "tags"), ("digest", "source")),
-    # What is to be deleted has to be named: a variable that came out empty must not mean the tag latest.
-    required_if=(("state", "present", ("source",)), ("state", "absent", ("tag", "tags", "digest"), True)),
-).merge(TOKEN, DOCKER, CONNECTION)
+    required_if=(("state", "present", ("source",)),),
+).merge(DELETION, TOKEN, DOCKER, CONNECTION)
 
 
 def build(host: Host) -> Resource:
     """The resource for the wanted C(state)."""
-    return {"present": PushedImage, "pulled": PulledImage, "absent": DeletedImage}[host.params["state"]](host)
+    return {"present": PushedImage, "pulled": PulledImage, "absent": DeletedImages}[host.params["state"]](host)

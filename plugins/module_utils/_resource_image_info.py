@@ -9,20 +9,28 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _bulk, _rules
+from ansible_collections.jdcloud.jcr.plugins.module_utils._declared import listed
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ContentMismatch, ImageNotFound
 from ansible_collections.jdcloud.jcr.plugins.module_utils._manifest import Manifest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import (
     CONNECTION,
     IMAGE_SELECTION,
     ORDER,
     SELECTION,
+    TOKEN,
     ArgumentSpec,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import MEGABYTE
+from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_info import LOOK_UPS, Models, SelectingResource
-from ansible_collections.jdcloud.jcr.plugins.module_utils._selection import VERSION, Shape
+from ansible_collections.jdcloud.jcr.plugins.module_utils._selection import IMAGES, VERSION
+
+if t.TYPE_CHECKING:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
 
 SPEC = ArgumentSpec(
     options={
@@ -30,27 +38,29 @@ SPEC = ArgumentSpec(
         "repository": {"type": "list", "elements": "str", "aliases": ["repositories"]},
         "tag": {"type": "list", "elements": "str", "aliases": ["tags"]},
         "digest": {"type": "list", "elements": "str", "aliases": ["digests"]},
+        "newest": {"type": "int"},
+        "config": {"type": "bool", "default": False},
         "sort": {
             "type": "str",
             "choices": ["pushed_at", "last_pull_at", "pulls", "size", "repository", VERSION],
         },
     },
-).merge(SELECTION, IMAGE_SELECTION, ORDER, CONNECTION)
+).merge(SELECTION, IMAGE_SELECTION, ORDER, TOKEN, CONNECTION)
+
+_READERS = 8  # configs at the same time
+# What one config fails of, and the others do not.
+_OF_ONE_IMAGE = (ImageNotFound, ContentMismatch)
 
 
 class ImagesInfo(SelectingResource):
-    """Options C(registry), C(repository), C(tag), C(digest), C(sort), and those of the parts in SPEC."""
+    """Options C(registry), C(repository), C(tag), C(digest), C(newest), C(config), C(sort), and the parts in SPEC."""
 
     what = "images"
-    shape = Shape(
-        labels="tags",
-        exact="tag",
-        moment="pushed_at",
-        size="size",
-        unit=1,
-        home=("registry", "repository"),
-        order=(("pushed_at", True), ("repository", False), ("digest", False)),
-    )
+    shape = IMAGES
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self._configs: dict[tuple[str, str], dict[str, t.Any]] = {}  # by repository and digest
 
     def purpose(self) -> tuple[str, str]:
         return "list images", f"of registry '{self.params['registry']}'{self.place}"
@@ -60,6 +70,8 @@ class ImagesInfo(SelectingResource):
         for option, rule in (("repository", _rules.repository_name), ("tag", _rules.tag), ("digest", _rules.digest)):
             for value in self.params[option] or ():
                 rule(value)
+        if self.params["config"]:
+            self.session.check_token_options()
         super().check()
 
     def candidates(self) -> tuple[Models, list[str]]:
@@ -105,9 +117,35 @@ class ImagesInfo(SelectingResource):
         tags = {tag for image in found for tag in image["tags"]}
         return [f"{place}:{tag}" for tag in dict.fromkeys(self.params["tag"] or ()) if tag not in tags]
 
+    def look_closer(self, chosen: Models) -> None:
+        """Read the configs of the chosen images, each once."""
+        wanted = {_config_key(model): model for model in chosen if model["config_digest"]}
+        if not self.params["config"] or not wanted:
+            return
+        token = self.session.token_to_look_with(self.params["registry"])
+        if token is None:
+            self.host.warn("No token is held, and none is issued in check mode: the configs of the images are null.")
+            return
+        conversation = self.session.conversation(self.params["registry"], token)
+        outcomes = _bulk.each(
+            wanted.values(),
+            lambda model: _read(conversation, model),
+            workers=_READERS,
+            stop=lambda error: not isinstance(error, _OF_ONE_IMAGE),
+        )
+        for outcome in outcomes:
+            if outcome.error is not None and not isinstance(outcome.error, _OF_ONE_IMAGE):
+                raise outcome.error
+        self._configs = {_config_key(outcome.item): outcome.value for outcome in outcomes if outcome.value}
+        unread = [outcome.item["digest"] for outcome in outcomes if not outcome.value]
+        if unread:
+            self.host.warn(f"No config could be read of {listed(unread)}.")
+
     def told(self, model: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         host = self.session.registry_host(self.params["registry"])
         size = model["size"]
+        config = self._configs.get(_config_key(model))
+        platform = config and config["platform"]
         return {
             "registry": model["registry"],
             "region": self.session.region,
@@ -122,6 +160,26 @@ class ImagesInfo(SelectingResource):
             "last_pull_at": model["last_pull_at"],
             "pulls": model["pulls"],
             "config_digest": model["config_digest"],
-            "platforms": model["platforms"],
+            "platforms": [platform] if platform else model["platforms"],
             "children": Manifest(model["manifest"]).children,
+            "config": config,
         }
+
+
+def _config_key(model: t.Mapping[str, t.Any]) -> tuple[str, str]:
+    return model["repository"], model["config_digest"]
+
+
+def _read(conversation: Conversation, model: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+    """The config of an image, out of the registry itself; None for one that nobody could understand."""
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._imageconfig import MAX_CONFIG, read_config
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor
+
+    repository, size = Repository(conversation, model["repository"]), Manifest(model["manifest"]).config_size
+
+    def fetch(digest: str) -> bytes:
+        with contextlib.closing(repository.open_blob(Descriptor("", digest, size))) as reader:
+            return reader.read()
+
+    return read_config(fetch, model["config_digest"]) if size <= MAX_CONFIG else None

@@ -71,12 +71,16 @@ class SelectingResource(InfoResource):
     def look_up(self) -> dict[str, t.Any]:
         candidates, missing = self.candidates()
         chosen, matched = self.selection.choose(candidates, self.session.client.now())
+        self.look_closer(chosen)
         return {
             self.what: [self.told(model) for model in chosen],
             "matched": matched,
             "missing": missing,
             **({"complete": self._complete} if self.paged else {}),
         }
+
+    def look_closer(self, chosen: Models) -> None:
+        """Look up what is only asked for about chosen objects."""
 
     def told(self, model: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """An object as it is returned."""

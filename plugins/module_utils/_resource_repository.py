@@ -22,7 +22,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     RuleError,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, DRIFT, NAMES, STATE, ArgumentSpec
-from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import CREATE, DELETE, NONE, Change, Plan, State
+from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import CREATE, DELETE, Change, Plan, State
+from ansible_collections.jdcloud.jcr.plugins.module_utils._repositoryreport import Report
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Failed
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource, accept_checked_name
 
@@ -39,6 +40,7 @@ SPEC = ArgumentSpec(
         "force": {"type": "bool", "default": False},
         "purge": {"type": "bool", "default": False},
         "purge_patterns": {"type": "list", "elements": "str"},
+        "purge_exclude": {"type": "list", "elements": "str"},
         "max_delete": {"type": "int", "default": 10},
         "allow_empty": {"type": "bool", "default": False},
         "concurrency": {"type": "int", "default": 8},
@@ -48,9 +50,6 @@ SPEC = ArgumentSpec(
     required_if=(("purge", True, ("repositories",)),),
 ).merge(STATE, DRIFT, NAMES, CONNECTION)
 
-
-_DONE, _UNCHANGED, _FAILED, _NOT_TRIED = "done", "unchanged", "failed", "not_tried"
-_COUNTED_AS = {NONE: "unchanged", CREATE: "created", DELETE: "deleted", _FAILED: "failed", _NOT_TRIED: "not_tried"}
 # What the service says of names that it does not accept.
 _REFUSALS = (RuleError, AlreadyExists)
 
@@ -66,6 +65,8 @@ class RepositoryResource(ServiceResource):
     declared: t.Mapping[str, str | None] = {}
     registry_host: str | None = None
     _accepted = False
+    _room_checked = False
+    _in_use: int | None = None  # how many repositories the registry has; None where they were not listed
     _chosen: t.Sequence[str] | None = None
 
     @property
@@ -101,10 +102,12 @@ class RepositoryResource(ServiceResource):
             )
         if self.params["purge"]:
             self._check_purge()
-        elif self.params["purge_patterns"] is not None:
-            raise ConfigurationError(
-                "purge_patterns is given, but purge is not", cure="Set purge: true, or leave it out."
-            )
+            return
+        for option in ("purge_patterns", "purge_exclude"):
+            if self.params[option] is not None:
+                raise ConfigurationError(
+                    f"{option} is given, but purge is not", cure="Set purge: true, or leave it out."
+                )
 
     def _check_purge(self) -> None:
         if not self.present:
@@ -118,7 +121,8 @@ class RepositoryResource(ServiceResource):
             )
         if self.params["max_delete"] < 0:
             raise ConfigurationError(f"max_delete is {self.params['max_delete']}", cure="Choose 0 or more.")
-        _declared.check_patterns(self.params["purge_patterns"])
+        _declared.check_patterns("purge_patterns", self.params["purge_patterns"])
+        _declared.check_patterns("purge_exclude", self.params["purge_exclude"])
 
     # --- what is, and what shall be ----------------------------------------------------------------------------------
 
@@ -127,6 +131,7 @@ class RepositoryResource(ServiceResource):
         if self.registry_host is None:
             if self.present:
                 self.session.existing_host(self.registry)
+            self._in_use = 0
             return {}
         found = self._found()
         if self.present and self.params["validate_names"] == "server":
@@ -141,6 +146,7 @@ class RepositoryResource(ServiceResource):
             return {name: repository for name, repository in looked_up.items() if repository is not None}
         with contextlib.suppress(*(() if self.present else (NotFound,))):
             found = client.repositories(self.registry)
+            self._in_use = len(found)
             named = {repository["name"]: repository for repository in found}
             return named if self.params["purge"] else {name: named[name] for name in self.declared if name in named}
         return {}
@@ -181,8 +187,10 @@ class RepositoryResource(ServiceResource):
     def _purged(self, before: State) -> t.Sequence[str]:
         """The names that purge deletes. Chosen once: what others create while the task runs was never counted."""
         if self._chosen is None:
-            patterns = self.params["purge_patterns"]
-            chosen = _declared.undeclared(before, self.declared, patterns) if self.params["purge"] else []
+            chosen = []
+            if self.params["purge"]:
+                patterns, spared = self.params["purge_patterns"], self.params["purge_exclude"]
+                chosen = _declared.undeclared(before, self.declared, patterns, spared)
             _declared.check_cap("repositories", chosen, self.params["max_delete"])
             self._chosen = chosen
         return self._chosen
@@ -190,6 +198,7 @@ class RepositoryResource(ServiceResource):
     # --- doing it ----------------------------------------------------------------------------------------------------
 
     def foresee(self, plan: Plan) -> None:
+        self._need_room(plan)
         full = [change.key for change in plan.to_do(DELETE) if change.before["size_mb"] and not self.params["force"]]
         if full:
             self.host.warn(
@@ -197,8 +206,20 @@ class RepositoryResource(ServiceResource):
                 "predicted as if an earlier task of the real run deletes them."
             )
 
+    def _need_room(self, plan: Plan) -> None:
+        """Raise QuotaExceeded, before the first write, where not all will fit; once, since writes change the count.
+
+        A registry's own limit cannot be told from the service's figure of what is used, only from a listing: without
+        one, the service judges.
+        """
+        growth = len(plan.to_do(CREATE)) - len(plan.to_do(DELETE))
+        if growth > 0 and self._in_use is not None and not self._room_checked:
+            self.session.need_quota("repository", growth, used=self._in_use)
+        self._room_checked = True
+
     def apply(self, plan: Plan) -> t.Iterator[str | Failed]:
         """Deletes first: where the quota is used up, they make room for what is created."""
+        self._need_room(plan)
         for action, work, stop in (
             (DELETE, self._delete, _bulk.pointless),
             (CREATE, self._create, _pointless_to_create),
@@ -224,80 +245,25 @@ class RepositoryResource(ServiceResource):
 
     # --- telling -----------------------------------------------------------------------------------------------------
 
+    @property
+    def _report(self) -> Report:
+        region = self.session.region
+        return Report(self.registry, region, self.registry_host or _reference.registry_host(self.registry, region))
+
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
-        host = self.registry_host or _reference.registry_host(self.registry, self.session.region)
         if self.one:
             name = self.params["name"]
-            return {"repository": self._told(host, name, after[name]) if after.get(name) is not None else None}
-        entries = [
-            {**self._told(host, change.key, _last_known(change, after)), "action": change.action}
-            for change in plan.changes
-        ]
-        return {"repositories": entries, "summary": _summary(entry["action"] for entry in entries)}
+            known = after.get(name)
+            return {"repository": None if known is None else self._report.one(name, known)}
+        return self._report.of(plan, after)
 
     def unfinished(
         self, error: JcrError, plan: Plan, done: t.Collection[str], failed: t.Mapping[str, Exception]
     ) -> None:
-        if self.one:
-            return
-        result = self.result(plan, {change.key: change.after for change in plan.changes})
-        for entry in result["repositories"]:
-            fault = failed.get(entry["name"])
-            entry["outcome"] = _outcome(entry, done, failed)
-            entry["error"] = None if fault is None else _error_of(fault)
-        result["summary"] = summary = _summary(
-            entry["outcome"] if entry["outcome"] in (_FAILED, _NOT_TRIED) else entry["action"]
-            for entry in result["repositories"]
-        )
-        error.result = result
-        error.cause += (
-            f"; of {len(plan.pending)} changes {summary['created'] + summary['deleted']} are done, "
-            f"{summary['failed']} failed"
-            + (f" ({_declared.listed(failed)})" if failed else "")
-            + f" and {summary['not_tried']} were not tried"
-        )
-
-    def _told(self, host: str, name: str, known: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
-        """A repository as it is returned; C(host) is its registry's."""
-        foreseen = {
-            "registry": self.registry,
-            "region": self.session.region,
-            "name": name,
-            "uri": f"{host}/{name}",
-            "description": None,
-            "size_mb": 0.0,
-            "created_at": None,
-            "updated_at": None,
-        }
-        return {**foreseen, **(known or {})}
-
-
-def _summary(fates: t.Iterable[str]) -> dict[str, int]:
-    """How many of each: actions that were done (or would be), failures, and what was not tried."""
-    summary = dict.fromkeys(_COUNTED_AS.values(), 0)
-    for fate in fates:
-        summary[_COUNTED_AS[fate]] += 1
-    return summary
-
-
-def _outcome(entry: t.Mapping[str, t.Any], done: t.Collection[str], failed: t.Container[str]) -> str:
-    if entry["name"] in done:
-        return _DONE
-    if entry["action"] == NONE:
-        return _UNCHANGED
-    return _FAILED if entry["name"] in failed else _NOT_TRIED
-
-
-def _last_known(change: Change, after: State) -> t.Mapping[str, t.Any] | None:
-    """The fields of what is there; of what is deleted, those that it had."""
-    return change.before if change.action == DELETE else after.get(change.key)
+        if not self.one and (done or failed):
+            self._report.unfinished(error, plan, done, failed)
 
 
 def _pointless_to_create(error: Exception) -> bool:
     """Also when the registry is gone, or the account may create nothing (its balance, its verification)."""
     return isinstance(error, (NotFound, PreconditionFailed)) or _bulk.pointless(error)
-
-
-def _error_of(fault: Exception) -> dict[str, t.Any]:
-    known = fault if isinstance(fault, JcrError) else JcrError(f"{type(fault).__name__}: {fault}")
-    return known.failure()["error"]

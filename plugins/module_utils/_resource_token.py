@@ -10,9 +10,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, TOKEN, ArgumentSpec
-from ansible_collections.jdcloud.jcr.plugins.module_utils._releasedtokens import ReleasedTokens
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
-from ansible_collections.jdcloud.jcr.plugins.module_utils._rotatedtoken import RotatedToken
 from ansible_collections.jdcloud.jcr.plugins.module_utils._validtoken import ImportedToken, ValidToken
 
 SPEC = ArgumentSpec(
@@ -29,9 +27,13 @@ SPEC = ArgumentSpec(
 
 
 def build(host: Host) -> Resource:
-    """The resource for the wanted C(state)."""
+    """The resource for the wanted C(state); a module's process compiles only what this one needs."""
     if host.params["state"] == "absent":
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._releasedtokens import ReleasedTokens
+
         return ReleasedTokens(host)
     if host.params["state"] == "rotated":
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._rotatedtoken import RotatedToken
+
         return RotatedToken(host)
     return ValidToken(host) if host.params["source_xlsx"] is None else ImportedToken(host)

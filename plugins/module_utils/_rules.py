@@ -17,7 +17,6 @@ where it can, a corrected value that passes.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 import typing as t
 import unicodedata
@@ -158,6 +157,8 @@ def region(name: str) -> str | None:
     _refuse_other_types("region", name, known)
     if name in REGIONS:
         return None
+    import difflib  # slow to load, and few tasks need it
+
     likely = difflib.get_close_matches(_plain(name).lower()[:_MAX_REGION], REGIONS, n=1)
     if len(name) > _MAX_REGION or not _REGION.fullmatch(name):
         raise RuleError(f"region {_shown(name)} is not of the form cn-north-1", cure=_advice(known, likely))

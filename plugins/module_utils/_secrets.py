@@ -13,6 +13,7 @@ JSON-escaped spellings of the same secret pass. forms() lists those spellings, s
 from __future__ import annotations
 
 import base64
+import collections.abc
 import hashlib
 import hmac
 import json
@@ -112,7 +113,7 @@ class Redactor:
             return self._scrub_text(data)
         if isinstance(data, bytes):
             return _bytes(self._scrub_text(data.decode("utf-8", "surrogateescape")), "surrogateescape")
-        if isinstance(data, t.Mapping):
+        if isinstance(data, collections.abc.Mapping):
             return {self.scrub(key): self.scrub(value) for key, value in data.items()}
         if isinstance(data, (list, tuple, set, frozenset)):
             kind = type(data) if type(data) in (list, tuple, set, frozenset) else list

@@ -48,6 +48,17 @@ class Shape:
     order: tuple[tuple[str, bool], ...]
 
 
+IMAGES = Shape(
+    labels="tags",
+    exact="tag",
+    moment="pushed_at",
+    size="size",
+    unit=1,
+    home=("registry", "repository"),
+    order=(("pushed_at", True), ("repository", False), ("digest", False)),
+)
+
+
 class Selection:
     """The choice that a task's options make among objects of one shape.
 
@@ -79,9 +90,18 @@ class Selection:
             chosen = _ordered(chosen, self._sort_key, self._descending)
         return chosen[: self._limit], len(chosen)
 
+    @property
+    def is_about_labels(self) -> bool:
+        """Whether an option asks for certain labels."""
+        return bool(self._label_tests)
+
+    def excludes(self, model: Model) -> bool:
+        """Whether an object must not be chosen, whatever else it is."""
+        return any(self._excluded(label) for label in self._all_labels(model))
+
     def selects(self, model: Model, now: datetime.datetime) -> bool:
         """Whether an object meets all options that look at it alone."""
-        if any(self._excluded(label) for label in self._all_labels(model)):
+        if self.excludes(model):
             return False
         if self._label_tests and not self.labels(model):
             return False

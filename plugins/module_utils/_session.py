@@ -14,7 +14,6 @@ import functools
 import itertools
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import resolve
@@ -30,18 +29,23 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._models import format_
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import region as check_region
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import token_hours
-from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token, TokenBroker, default_cache_dir
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport, is_loopback
+
+if t.TYPE_CHECKING:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token, TokenBroker
 
 T = t.TypeVar("T")
 
+_IDLE = 60.0  # seconds that a transfer with a registry may stand still
 _POLL_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between two looks at what is not there yet; the last for ever
 
 
 class Session:
     """One task's conversation with the service.
 
+    What not every task needs is imported where it is used: a module's process compiles anew whatever it imports.
     Making it sends nothing. Raises CredentialsError or RuleError for options that cannot work.
     """
 
@@ -52,6 +56,7 @@ class Session:
         self._usual_deadline = usual_deadline
         self._hosts: dict[str, str] = {}
         self._unkept: dict[str, Token] = {}
+        self._conversations: list[Conversation] = []
         self.account = resolve(self._params, host.environ, host.home)
         host.keep_secret(self.account.credential.secret_key)
         if self.account.credential.security_token:
@@ -106,6 +111,8 @@ class Session:
 
     @functools.cached_property
     def broker(self) -> TokenBroker:
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker, default_cache_dir
+
         cache = self._params.get("cache") or default_cache_dir(self._host.environ, self._host.home)
         return TokenBroker(self.client, cache, clock=self.clock)
 
@@ -120,6 +127,8 @@ class Session:
 
     def foreseen_host(self, registry: str) -> str:
         """The host of a registry, unchecked; by the documented rule where it does not exist (yet)."""
+        from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
+
         return self.registry_host(registry) or _reference.registry_host(registry, self.region)
 
     def existing_host(self, registry: str) -> str:
@@ -138,6 +147,8 @@ class Session:
 
         Raises HostNotAllowed for a host that is not the expected one.
         """
+        from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
+
         return _reference.check_registry_host(
             self.existing_host(registry),
             registry,
@@ -219,6 +230,33 @@ class Session:
             self._unkept[registry] = token
         return token
 
+    def token_to_look_with(self, registry: str) -> Token | None:
+        """As token(); in check mode, which must not issue one, a token that is held, or None."""
+        if not self._host.check_mode:
+            return self.token(registry)
+        return next(iter(self.usable_tokens(registry)), None)
+
+    def conversation(self, registry: str, token: Token) -> Conversation:
+        """What speaks the registry's own protocol with the login of this token; the session closes it.
+
+        Raises HostNotAllowed as trusted_host() does.
+        """
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
+
+        conversation = Conversation(
+            self.trusted_host(registry),
+            (token.username, token.password),
+            clock=self.clock,
+            deadline=self.deadline,
+            timeout=self._seconds("timeout"),
+            idle=_IDLE,
+            retries=self._params["retries"],
+            verify=self.verify,
+            allowed_hosts=self._params["allowed_registry_hosts"],
+        )
+        self._conversations.append(conversation)
+        return conversation
+
     def renewed_token(self, registry: str, replacing: t.Collection[Secret]) -> Token:
         """A token to put in the place of others; the broker's hand_over() does that."""
         token = self.broker.renew(
@@ -274,6 +312,8 @@ class Session:
         if "broker" in self.__dict__:
             for text in self.broker.warnings:
                 self._host.warn(text)
+        for conversation in self._conversations:
+            conversation.close()
         if "client" in self.__dict__:
             self.client.close()
 

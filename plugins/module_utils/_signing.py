@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import functools
 import hashlib
 import hmac
 import re
@@ -91,10 +92,16 @@ def string_to_sign(date: str, scope: str, canonical: str) -> str:
 
 def signature_of(secret_key: str, scope: str, text: str) -> str:
     """The signature in hexadecimal digits. The key is derived link by link from the secret key and the scope."""
+    return _hmac(_key_of(secret_key, scope), text).hex()
+
+
+@functools.lru_cache(maxsize=4)
+def _key_of(secret_key: str, scope: str) -> bytes:
+    """The key of a day, region and service."""
     key = (_KEY_PREFIX + secret_key).encode("utf-8")
     for link in scope.split("/"):
         key = _hmac(key, link)
-    return _hmac(key, text).hex()
+    return key
 
 
 def host_of(url: str) -> str:

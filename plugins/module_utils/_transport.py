@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import http.client
 import ipaddress
 import os
@@ -27,7 +28,13 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
-from ansible_collections.jdcloud.jcr.plugins.module_utils._connection import ATTEMPT, CURE, Adapter, Attempt
+from ansible_collections.jdcloud.jcr.plugins.module_utils._connection import (
+    ATTEMPT,
+    CURE,
+    Attempt,
+    pool_for,
+    proxies_for,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ConfigurationError,
     DeadlineExceeded,
@@ -38,20 +45,14 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 from ansible_collections.jdcloud.jcr.plugins.module_utils._version import COLLECTION_VERSION
 
 try:
-    import requests
     import urllib3
-    from requests.auth import AuthBase
-
 except ImportError:
-    requests = None
-    AuthBase = object
+    urllib3 = None
 
 MAX_BODY = 8 * 1024 * 1024  # bytes; the largest page of a listing is far below 1 MiB
 MAX_CONNECTIONS = 32  # that are kept alive for threads that send at the same time
 _CHUNK = 64 * 1024
 _ENDPOINT = "It has to be https://HOST[:PORT]; http:// is accepted for loopback only."
-
-Signer = t.Callable[[t.Any], None]
 
 
 class Body(t.Protocol):
@@ -60,6 +61,20 @@ class Body(t.Protocol):
     def __len__(self) -> int: ...
 
     def __iter__(self) -> t.Iterator[bytes | memoryview]: ...
+
+
+@dataclasses.dataclass
+class Request:
+    """What is about to be sent. All but C(headers) is final: the bytes that are signed are the bytes that are sent."""
+
+    method: str
+    url: str
+    path_url: str
+    headers: dict[str, str]
+    body: bytes | Body | None
+
+
+Signer = t.Callable[[Request], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,9 +103,8 @@ class Transport:
         timeout: float,
         clock: Clock,
         max_body: int = MAX_BODY,
-        session: t.Any = None,
     ) -> None:
-        if requests is None:
+        if urllib3 is None:
             raise MissingLibrary(
                 "the Python library requests is not installed where the task runs",
                 cure="Install requests >= 2.31 there.",
@@ -105,8 +119,12 @@ class Transport:
         self._timeout = timeout
         self._clock = clock
         self._max_body = max_body
-        self._session = session or _new_session()
-        self._proxies = {} if is_loopback(self.base) else requests.utils.get_environ_proxies(self.base)
+        self._headers = {
+            "User-Agent": f"ansible-jdcloud.jcr/{COLLECTION_VERSION}",
+            "Accept": "*/*",
+            "Accept-Encoding": urllib3.util.make_headers(accept_encoding=True)["accept-encoding"],
+        }
+        self._proxies = {} if is_loopback(self.base) else proxies_for(self.base)
 
     def send(
         self,
@@ -121,8 +139,8 @@ class Transport:
     ) -> Answer:
         """Send one request and read its answer, whatever its status (except 3xx).
 
-        C(path_and_query) is percent-encoded already. C(sign) gets the prepared request (method, url, headers, body are
-        final) and adds its headers. C(idle) is for large bodies: the request may last as long as it likes, but not
+        C(path_and_query) is percent-encoded already. C(sign) gets the request, of which all but the headers is final,
+        and adds its own. C(idle) is for large bodies: the request may last as long as it likes, but not
         stand still for so many seconds. Raises Unreachable and DeadlineExceeded, both with the attribute C(sent):
         whether the request may have reached the service; ProtocolError for a redirect, an oversized or a broken answer;
         and what a Body raises, unless that is an OSError.
@@ -131,11 +149,13 @@ class Transport:
         with self._watching(attempt):
             started = self._clock.monotonic()
             response = self._respond(method, path_and_query, headers, body, sign, attempt)
-            with contextlib.closing(response):
-                if 300 <= response.status_code < 400:
+            try:
+                if 300 <= response.status < 400:
                     raise _redirected(self.host, response)
                 content = self._read(response, attempt)
-            return Answer(response.status_code, response.headers, content, self._clock.monotonic() - started)
+            finally:
+                _leave(response)
+            return Answer(response.status, response.headers, content, self._clock.monotonic() - started)
 
     def open(
         self, path_and_query: str, *, headers: t.Mapping[str, str], sign: Signer, deadline: Deadline, idle: float
@@ -161,14 +181,25 @@ class Transport:
         except (DeadlineExceeded, Unreachable) as error:
             error.sent = attempt.sent
             raise
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except (OSError, urllib3.exceptions.HTTPError) as error:  # with what requests raises about proxies
             raise self._failure(error, attempt) from None  # the chain's texts may hold a proxy's password
         finally:
             ATTEMPT.reset(token)
 
     def close(self) -> None:
         """Close the kept-alive connections."""
-        self._session.close()
+        if "_pool" in self.__dict__:
+            self._pool.close()
+            del self._pool  # a later request opens another one
+
+    @functools.cached_property
+    def _pool(self) -> t.Any:
+        """Connections with the certificates and the proxy that requests would use.
+
+        What requests does anew for each request (merging settings, looking up proxies, cookies, redirects) is decided
+        once for this endpoint, or not wanted; it would cost as much time as all the rest of a call.
+        """
+        return pool_for(self.base, verify=self._verify, proxies=self._proxies, connections=MAX_CONNECTIONS)
 
     def _respond(
         self,
@@ -179,35 +210,45 @@ class Transport:
         sign: Signer,
         attempt: Attempt,
     ) -> t.Any:
-        """The response of requests, its body not read yet."""
-        request = requests.Request(
-            method, self.base + path_and_query, headers=dict(headers), data=body, auth=_Auth(sign)
+        """The response of urllib3, its body not read yet."""
+        request = Request(
+            method, self.base + path_and_query, path_and_query, headers={**self._headers, **headers}, body=body
         )
-        prepared = self._session.prepare_request(request)
+        if body is not None:
+            request.headers["Content-Length"] = str(len(body))
+        sign(request)
         try:
             left = attempt.left()
         except DeadlineExceeded:
             attempt.sent = False
             raise
-        # The adapter, not the session: that one would already work on the redirect that we refuse.
-        return self._session.get_adapter(prepared.url).send(
-            prepared, stream=True, timeout=(left, left), verify=self._verify, proxies=self._proxies
+        return self._pool.urlopen(
+            request.method,
+            request.path_url,
+            body=request.body,
+            headers=request.headers,
+            timeout=urllib3.Timeout(connect=left, read=left),
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
         )
 
     def _read(self, response: t.Any, attempt: Attempt) -> bytes:
         chunks, size = [], 0
-        for chunk in response.iter_content(_CHUNK):
+        for chunk in response.stream(_CHUNK, decode_content=True):
             size += len(chunk)
             if size > self._max_body:
                 raise ProtocolError(
-                    f"the answer of {self.host} is larger than {self._max_body} bytes", http_status=response.status_code
+                    f"the answer of {self.host} is larger than {self._max_body} bytes", http_status=response.status
                 )
             attempt.left()
             chunks.append(chunk)
         return b"".join(chunks)
 
     def _failure(self, error: Exception, attempt: Attempt) -> Exception:
-        """The collection's error for one of requests or urllib3."""
+        """The collection's error for one of urllib3 or of the system."""
         try:
             attempt.deadline.check()
             proxy = None if attempt.sent else _proxy_host(self._proxies)
@@ -224,17 +265,23 @@ class Stream:
     def __init__(self, response: t.Any, watching: t.Callable[[], t.ContextManager[None]]) -> None:
         self._response = response
         self._watching = watching
-        self.status: int = response.status_code
+        self.status: int = response.status
         self.headers: t.Mapping[str, str] = response.headers
 
     def read(self, count: int) -> bytes:
         """The next bytes as they were sent, at most so many; none at the end. Raises what Transport.send() does."""
         with self._watching():
-            return self._response.raw.read(count, decode_content=False)
+            return self._response.read(count, decode_content=False)
 
     def close(self) -> None:
         """Leave the rest unread."""
-        self._response.close()
+        _leave(self._response)
+
+
+def _leave(response: t.Any) -> None:
+    """Close a response; its connection is kept alive only if everything was read."""
+    response.close()
+    response.release_conn()
 
 
 def is_loopback(url_or_host: str) -> bool:
@@ -287,26 +334,6 @@ def _checked_verify(verify: bool | str) -> bool | str:
     return verify
 
 
-def _new_session() -> t.Any:
-    session = requests.Session()
-    session.trust_env = False  # no .netrc; proxies and CA bundles are decided here
-    session.headers["User-Agent"] = f"ansible-jdcloud.jcr/{COLLECTION_VERSION}"
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, Adapter(pool_maxsize=MAX_CONNECTIONS))
-    return session
-
-
-class _Auth(AuthBase):
-    """Hands the prepared request to the signer, last of all steps: the signed bytes are the sent bytes."""
-
-    def __init__(self, sign: Signer) -> None:
-        self._sign = sign
-
-    def __call__(self, prepared: t.Any) -> t.Any:
-        self._sign(prepared)
-        return prepared
-
-
 # --- failures in words -----------------------------------------------------------------------------------------------
 
 
@@ -320,9 +347,9 @@ def _redirected(host: str, response: t.Any) -> ProtocolError:
     except ValueError:
         target = "an address that cannot be read"
     return ProtocolError(
-        f"{host} answered {response.status_code} and wants to redirect to {target!r}; redirects are not followed",
+        f"{host} answered {response.status} and wants to redirect to {target!r}; redirects are not followed",
         cure="Check the endpoint; a login page of a proxy or a portal may stand before it.",
-        http_status=response.status_code,
+        http_status=response.status,
     )
 
 
@@ -332,19 +359,20 @@ def _explain(error: Exception, host: str, timeout: float, proxy: str | None) -> 
     C(proxy) is the one that was still being asked for a connection, if any.
     """
     chain = list(_causes(error))
-    if _cause(chain, requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError):
+    if _cause(chain, urllib3.exceptions.DecodeError):
         return ProtocolError(f"the answer of {host} cannot be decompressed")
-    if _cause(chain, requests.exceptions.SSLError, ssl.SSLError):
+    if _cause(chain, urllib3.exceptions.SSLError, ssl.SSLError):
         return _untrusted(host, _cause(chain, ssl.SSLError))
     if proxy:
         refusal = next((f": {link}" for link in chain if str(link).startswith("Tunnel connection failed")), "")
         return _unreachable(f"the proxy {proxy} gave no way to {host}{refusal}", "Check HTTPS_PROXY and NO_PROXY.")
+    if any(_is_connect_timeout(link) for link in chain):
+        return _unreachable(f"no connection to {host} within {timeout:g} seconds")
     for kinds, told, cure in (
         ((socket.gaierror,), "the name {host} cannot be resolved", "Check the endpoint and the name service."),
         ((ConnectionRefusedError,), "{host} refuses the connection", "Check the endpoint: nothing listens there."),
-        ((requests.exceptions.ConnectTimeout,), "no connection to {host} within {timeout:g} seconds", CURE),
         (
-            (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, socket.timeout),
+            (urllib3.exceptions.ReadTimeoutError, socket.timeout),
             "{host} did not answer within {timeout:g} seconds",
             CURE,
         ),
@@ -365,6 +393,12 @@ def _explain(error: Exception, host: str, timeout: float, proxy: str | None) -> 
 def _cause(chain: t.Iterable[BaseException], *kinds: type) -> t.Any:
     """The first in the chain that is of one of these kinds, or None."""
     return next((link for link in chain if isinstance(link, kinds)), None)
+
+
+def _is_connect_timeout(error: BaseException) -> bool:
+    """urllib3 counts a connection that was refused among those that came too late."""
+    late = urllib3.exceptions.ConnectTimeoutError
+    return isinstance(error, late) and not isinstance(error, urllib3.exceptions.NewConnectionError)
 
 
 def _untrusted(host: str, error: ssl.SSLError | None) -> Unreachable:

@@ -13,7 +13,7 @@ import datetime
 import os
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules, _xlsx
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, FileError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import DELETE, Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import registry_host, split_registry_host
@@ -24,6 +24,9 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token
 
 _OF_FILE = "that of the file"
 _OTHER_FILE = "Have a token issued in the console, and name the file that it offers then."
+
+if t.TYPE_CHECKING:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._xlsx import FoundToken
 
 
 class ValidToken(ServiceResource):
@@ -48,7 +51,7 @@ class ValidToken(ServiceResource):
         if self.dest == "":
             raise ConfigurationError("dest is empty", cure="Name a file or a directory, or leave dest out.")
         if self.dest:
-            _xlsx.check_target(self.dest)
+            _files().check_target(self.dest)
 
     @property
     def dest(self) -> str | None:
@@ -68,7 +71,7 @@ class ValidToken(ServiceResource):
         """What stands in C(dest) now, where one is wanted: C(token) or another one."""
         if not self.dest:
             return {}
-        current = token is not None and _xlsx.is_current(self.dest, **self._row(token))
+        current = token is not None and _files().is_current(self.dest, **self._row(token))
         present = {"token": self._content() if current else "another token"}
         return {self.dest: present if os.path.lexists(self.dest) else None}
 
@@ -96,7 +99,7 @@ class ValidToken(ServiceResource):
         yield from self._write_file(self.token)
 
     def _write_file(self, token: Token) -> t.Iterator[str]:
-        if self.dest and _xlsx.write_token(self.dest, **self._row(token)):
+        if self.dest and _files().write_token(self.dest, **self._row(token)):
             yield self.dest
 
     def _row(self, token: Token) -> dict[str, t.Any]:
@@ -158,7 +161,7 @@ class ImportedToken(ValidToken):
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self.source_path: str = self.params["source_xlsx"]
-        self.found: _xlsx.FoundToken | None = None
+        self.found: FoundToken | None = None
         self.expires_at: datetime.datetime | None = None
 
     def purpose(self) -> tuple[str, str]:
@@ -170,7 +173,7 @@ class ImportedToken(ValidToken):
             raise ConfigurationError("source_xlsx is empty", cure="Name a file, or leave source_xlsx out.")
         if self.dest and os.path.realpath(self.dest) == os.path.realpath(self.source_path):
             raise ConfigurationError("dest and source_xlsx are the same file", cure="Leave dest out.")
-        self.found = _xlsx.read_console_token(self.source_path)
+        self.found = _files().read_console_token(self.source_path)
         self.host.keep_secret(self.found.authorization_token)
         self.host.keep_secret(self.found.password)
         for host in sorted(self.found.hosts):
@@ -224,3 +227,10 @@ class ImportedToken(ValidToken):
 
     def _expires_at(self) -> datetime.datetime | None:
         return self.expires_at
+
+
+def _files() -> t.Any:
+    """What reads and writes .xlsx files: slow to load, and few tasks need it."""
+    from ansible_collections.jdcloud.jcr.plugins.module_utils import _xlsx
+
+    return _xlsx

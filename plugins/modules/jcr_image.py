@@ -32,9 +32,8 @@ options:
       - V(present) pushes the local image O(source) under each tag that does not hold it yet.
       - V(pulled) pulls each tag, or the O(digest), that the host's Docker Engine does not have as the repository
         holds it.
-      - V(absent) deletes the tags, or the image of this O(digest), from the repository. What the service does to the
-        other tags of an image when one of them is deleted is not documented; the result says what became of those that
-        were asked for.
+      - V(absent) deletes the tags, the image of this O(digest), or what the options for a selection choose, from the
+        repository. What is to go is fixed when the task begins; what is pushed meanwhile stays. See the notes.
     type: str
     choices: [present, absent, pulled]
     default: present
@@ -44,7 +43,8 @@ options:
   tag:
     description:
       - The tag.
-      - With neither this nor O(tags) nor O(digest), it is V(latest); with O(state=absent), one of them is needed.
+      - With neither this nor O(tags) nor O(digest), it is V(latest); with O(state=absent), one of them or a selection
+        is needed.
     type: str
   tags:
     description: Several tags.
@@ -59,12 +59,70 @@ options:
         pushed.
     type: bool
     default: true
+  keep_last:
+    description:
+      - Of the images that a selection is about, so many that were pushed last stay.
+      - They are counted among all images that meet O(tag_status), O(pattern), O(regex), O(semver) and O(exclude),
+        whatever their age, size and pulls; the children of an index and signatures do not count.
+    type: int
+    version_added: 0.2.0
+  keep_newest:
+    description:
+      - Of the images that a selection is about, those with so many highest versions in their tags stay; counted as for
+        O(keep_last). With both, what either of them keeps stays.
+      - Without O(semver), prereleases do not count as versions.
+    type: int
+    version_added: 0.2.0
+  with_children:
+    description:
+      - Whether with an image that is deleted goes what belongs to it and has no name of its own, which are the children
+        of an index without tags, and signatures and the like that are about the image. What an image that stays needs
+        stays, too, and so does what O(exclude) matches.
+      - With V(false) it stays as images without a tag, unless it was selected itself.
+    type: bool
+    default: true
+    version_added: 0.2.0
+  siblings:
+    description:
+      - How a tag is deleted whose image has other tags that stay, or is in an index that stays. The documents of the
+        service do not say whether an image loses its other tags when one of them is deleted.
+      - V(keep) does not find out. It lets the tag stand for an empty image, which it then deletes by its digest. That
+        needs a token, see the options for tokens; the other tags are never touched.
+      - V(trust) has the service delete the tag, which needs no token, and looks at the other tags afterwards. The task
+        fails at once if they are gone; then they are lost.
+      - V(refuse) fails before anything is deleted.
+    type: str
+    choices: [keep, trust, refuse]
+    default: keep
+    version_added: 0.2.0
+  max_delete:
+    description:
+      - How many images a selection may delete; with more the task fails, and nothing is deleted. Everything counts, the
+        children of an index, too, and tags that are taken off images that stay.
+      - What O(tag), O(tags) or O(digest) name is not counted.
+    type: int
+    default: 10
+    version_added: 0.2.0
+notes:
+  - Options for a selection are those of M(jdcloud.jcr.jcr_image_info), which can show beforehand what they choose. One
+    of O(tag_status), O(pattern), O(regex), O(semver), O(older_than), O(newer_than), O(larger_than), O(smaller_than),
+    O(pulled_before) and O(never_pulled) is needed, so that an empty selection never means everything; O(exclude),
+    O(keep_last) and O(keep_newest) only spare something of it.
+  - With options that are about tags, only the tags that meet them are deleted, and an image goes with its last tag.
+    Without them, images go with all their tags.
+  - A child of an index that stays is never deleted. If a selection chooses it, it stays and is in RV(kept), and only
+    loses its tags; if O(digest) names it, the task fails. Signatures and the like (by the C(subject) of their manifest,
+    or by tags such as C(sha256-HEX.sig)) stay as long as the image that they are about, unless they are named, or
+    chosen by their tags. If the service gives no manifest of an image that stays, nothing is deleted.
 extends_documentation_fragment:
+  - jdcloud.jcr.selection
+  - jdcloud.jcr.image_selection
   - jdcloud.jcr.token
   - jdcloud.jcr.docker
   - jdcloud.jcr.connection
   - jdcloud.jcr.attributes
 seealso:
+  - module: jdcloud.jcr.jcr_image_info
   - module: jdcloud.jcr.jcr_repository
   - module: jdcloud.jcr.jcr_login
   - name: JD Cloud Container Registry
@@ -112,6 +170,51 @@ EXAMPLES = r"""
     repository: shop/web
     digest: "{{ pushed.image.digest }}"
     state: absent
+
+- name: Delete what no tag stands for any more, 50 images at most
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/web_app
+    state: absent
+    tag_status: untagged
+    older_than: 1d
+    max_delete: 50
+
+- name: Delete the nightly builds of more than two weeks ago, but always keep the last five
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/web_app
+    state: absent
+    pattern: nightly-*
+    older_than: 14d
+    keep_last: 5
+
+- name: Keep the three newest releases of the first major version, and whatever is stable
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/web_app
+    state: absent
+    semver: ^1.0
+    keep_newest: 3
+    exclude: [stable, stable-*]
+    max_delete: 20
+
+- name: Delete what nobody has pulled for half a year, unless it is in production
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/web_app
+    state: absent
+    pulled_before: 26w
+    exclude: [prod-*, latest]
+    keep_last: 10
+
+- name: Take one tag off, and fail where that could cost another one
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/web_app
+    tag: candidate
+    state: absent
+    siblings: refuse
 """
 
 RETURN = r"""
@@ -164,6 +267,61 @@ image:
       returned: always
       type: str
       sample: sha256:1f6ddc1b2547b2e0a01b7f1a1e2f0a3a5d3ea0f4fb7a5a3f6f0d3b8f2b4c5d6e
+deleted:
+  description: What was deleted, or in check mode would be; an entry for each image.
+  returned: success with O(state=absent), and when the task fails while it deletes
+  type: list
+  elements: dict
+  contains:
+    digest:
+      description: The digest of the image.
+      returned: always
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    tags:
+      description: The tags that went.
+      returned: always
+      type: list
+      elements: str
+      sample: [nightly-17]
+    size:
+      description: The size of the image in bytes; layers that other images have, too, still take up room.
+      returned: always
+      type: int
+      sample: 28861712
+    image_deleted:
+      description: Whether the image went, too. V(false) if only tags were taken off it.
+      returned: always
+      type: bool
+      sample: true
+kept:
+  description: What was named or chosen and stays, because something that stays needs it.
+  returned: success with O(state=absent)
+  type: list
+  elements: dict
+  contains:
+    digest:
+      description: The digest of the image.
+      returned: always
+      type: str
+      sample: sha256:2b4c6d8e0f1a3b5c7d9e1f2a4b6c8d0e2f3a5b7c9d1e3f4a6b8c0d2e4f5a7b9c
+    reason:
+      description: What needs it.
+      returned: always
+      type: str
+      sample: "it is part of sha256:7d1f… (1.0, latest)"
+failed_images:
+  description: What could not be deleted, as in RV(deleted), and C(error), which says why.
+  returned: when the task fails while it deletes
+  type: list
+  elements: dict
+  sample: []
+not_tried:
+  description: What was not tried any more, as in RV(deleted).
+  returned: when the task fails while it deletes
+  type: list
+  elements: dict
+  sample: []
 transfer:
   description: What was sent.
   returned: success

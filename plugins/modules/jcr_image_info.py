@@ -12,7 +12,7 @@ short_description: List images in JD Cloud Container Registry
 version_added: 0.2.0
 description:
   - Tells of the images of a registry's repositories, and which of them were pushed, pulled or forgotten when.
-  - No token is needed, and nothing is pulled; so looking does not count as a pull.
+  - No token is needed unless O(config) is set, and nothing is pulled; so looking does not count as a pull.
 options:
   registry:
     description: The name of the registry. If it does not exist, there are no images, and it is in RV(missing).
@@ -39,6 +39,21 @@ options:
     type: list
     elements: str
     aliases: [digests]
+  newest:
+    description:
+      - Of the images that meet all other options, only those with this many highest versions, for each repository.
+      - Without O(semver), prereleases do not count.
+    type: int
+  config:
+    description:
+      - Whether to return what the config of each image tells, in RV(images[].config); then a plain image tells its
+        platform, too.
+      - Configs lie in the registry itself. Reading them needs a token, which is come by as the options for tokens say,
+        and one small request for each image. In check mode none is issued; without one in the cache, the configs are
+        null, and there is a warning.
+      - It is assumed that the service does not count the reading of a config as a pull.
+    type: bool
+    default: false
   sort:
     description:
       - What to order by; left out, the last push comes first.
@@ -53,6 +68,7 @@ extends_documentation_fragment:
   - jdcloud.jcr.selection
   - jdcloud.jcr.image_selection
   - jdcloud.jcr.order
+  - jdcloud.jcr.token
   - jdcloud.jcr.connection
   - jdcloud.jcr.attributes
 seealso:
@@ -110,6 +126,14 @@ EXAMPLES = r"""
     pattern: nightly-*
     newer_than: 7d
     smaller_than: 1MB
+
+- name: What the newest image was built from, and when
+  jdcloud.jcr.jcr_image_info:
+    registry: myshop
+    repository: shop/web
+    config: true
+    limit: 1
+  register: built  # built.images[0].config.labels, .history ...
 """
 
 RETURN = r"""
@@ -191,7 +215,7 @@ images:
     platforms:
       description:
         - The platforms of an index, C(os/architecture) or C(os/architecture/variant).
-        - A plain image tells its platform in its config only, and has an empty list here.
+        - A plain image tells its platform in its config only, and has an empty list here without O(config).
       returned: always
       type: list
       elements: str
@@ -222,6 +246,99 @@ images:
           returned: always
           type: str
           sample: linux/amd64
+    config:
+      description:
+        - What its config tells. Null without O(config), for an index, and where the config cannot be had or understood,
+          of which a warning tells.
+        - Whoever built the image wrote it; what is in C(env) may be meant for few eyes.
+      returned: always
+      type: dict
+      contains:
+        created:
+          description: When it was built, as the builder wrote it.
+          returned: always
+          type: str
+          sample: "2026-01-01T12:00:00.123456789Z"
+        author:
+          description: Who built it.
+          returned: always
+          type: str
+          sample: null
+        platform:
+          description: The platform that it runs on.
+          returned: always
+          type: str
+          sample: linux/amd64
+        labels:
+          description: Its labels by their name.
+          returned: always
+          type: dict
+          sample: {"org.opencontainers.image.revision": 4f2a9c1}
+        env:
+          description: The environment variables that its containers start with, by their name.
+          returned: always
+          type: dict
+          sample: {"PATH": "/usr/bin:/bin"}
+        entrypoint:
+          description: What its containers run.
+          returned: always
+          type: list
+          elements: str
+          sample: [/usr/bin/shop]
+        cmd:
+          description: The arguments of that, or the command where there is no entrypoint.
+          returned: always
+          type: list
+          elements: str
+          sample: [--port, "80"]
+        user:
+          description: The user that it runs as.
+          returned: always
+          type: str
+          sample: "1000"
+        working_dir:
+          description: The directory that it runs in.
+          returned: always
+          type: str
+          sample: /srv
+        exposed_ports:
+          description: The ports that it listens on.
+          returned: always
+          type: list
+          elements: str
+          sample: [80/tcp]
+        volumes:
+          description: The directories that are meant to be volumes.
+          returned: always
+          type: list
+          elements: str
+          sample: [/var/lib/shop]
+        history:
+          description: The steps in which it was built, the first one first.
+          returned: always
+          type: list
+          elements: dict
+          contains:
+            created:
+              description: When.
+              returned: always
+              type: str
+              sample: "2026-01-01T12:00:00Z"
+            created_by:
+              description: By which command.
+              returned: always
+              type: str
+              sample: COPY shop /usr/bin/shop
+            comment:
+              description: A remark of the builder.
+              returned: always
+              type: str
+              sample: buildkit.dockerfile.v0
+            empty_layer:
+              description: Whether the step made no layer.
+              returned: always
+              type: bool
+              sample: false
 matched:
   description: How many met all options, before O(limit).
   returned: success

@@ -50,6 +50,18 @@ options:
         type: list
         elements: raw
         default: []
+      purge:
+        description: Whether a run deletes the registry's repositories that are not declared, which makes room.
+        type: bool
+        default: false
+      purge_patterns:
+        description: Which of them; as in M(jdcloud.jcr.jcr_repository).
+        type: list
+        elements: str
+      purge_exclude:
+        description: Which of them not; as in M(jdcloud.jcr.jcr_repository).
+        type: list
+        elements: str
       images:
         description: Local images that a run pushes into this registry.
         type: list

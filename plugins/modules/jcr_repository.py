@@ -57,7 +57,7 @@ options:
   purge:
     description:
       - Delete the repositories of the registry that are not in O(repositories). O(max_delete) limits how many,
-        O(purge_patterns) which.
+        O(purge_patterns) and O(purge_exclude) which.
     type: bool
     default: false
     version_added: 0.2.0
@@ -65,6 +65,11 @@ options:
     description:
       - Purge only repositories whose name matches one of these patterns; left out, whatever is not declared.
       - C(*) stands for any characters, C(/) among them, C(?) for one, and C([ab]) for one of those in brackets.
+    type: list
+    elements: str
+    version_added: 0.2.0
+  purge_exclude:
+    description: Leave repositories whose name matches one of these patterns alone when purging; as O(purge_patterns).
     type: list
     elements: str
     version_added: 0.2.0
@@ -132,6 +137,15 @@ EXAMPLES = r"""
     purge_patterns:
       - shop/*
     max_delete: 2
+
+- name: These repositories and no others, but nothing below base/ is touched
+  jdcloud.jcr.jcr_repository:
+    registry: myshop
+    repositories:
+      - name: shop/web
+    purge: true
+    purge_exclude:
+      - base/*
 
 - name: See what else a purge would delete, with its images
   jdcloud.jcr.jcr_repository:
@@ -227,7 +241,7 @@ repositories:
   description:
     - What became of each repository, in the order of O(repositories); after them, those that O(purge) deletes.
     - Of a repository that is deleted, its last state. Of one that was not there anyway, name and address only.
-  returned: success, with O(repositories); failure, once something was to be changed
+  returned: success, with O(repositories); failure, once something was tried
   type: list
   elements: dict
   contains:
@@ -248,7 +262,7 @@ repositories:
       type: dict
 summary:
   description: How many repositories were, or in check mode would be, left as they are, created and deleted.
-  returned: success, with O(repositories); failure, once something was to be changed
+  returned: success, with O(repositories); failure, once something was tried
   type: dict
   contains:
     unchanged:

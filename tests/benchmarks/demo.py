@@ -7,26 +7,29 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import typing as t
 
-from tests.benchmarks.stage import Stage, median
+from tests.benchmarks.figures import Figure, ratio
+from tests.benchmarks.measuring import by_turns
+from tests.benchmarks.stage import PING_TASK, Stage
 from tests.support import images
 
+TITLE = "The demo's second run, against as many pings (time on the wall, whole runs)"
 SOURCE = "bench-demo:1"
+_GOAL = 0.5
 
 
-def rows(stage: Stage) -> t.Iterator[tuple[str, float, float]]:
-    """(what, seconds, seconds of the pings)."""
+def figures(stage: Stage) -> t.Iterator[Figure]:
+    """One figure; RuntimeError if the second run changed something."""
     images.load(stage.docker_host, images.runnable(SOURCE))
     command = ["ansible-playbook", "jdcloud.jcr.demo", "-e", f"demo_source={SOURCE}"]
     stage.run(command)
-    done = subprocess.run(command, cwd=stage.directory, env=stage.environment(), capture_output=True, check=True)
-    recap = re.search(r"ok=(\d+) +changed=(\d+)", done.stdout.decode())
+    _cost, output = stage.output(command)
+    recap = re.search(r"ok=(\d+) +changed=(\d+)", output.decode())
     if recap is None or recap.group(2) != "0":
-        raise RuntimeError(f"the second run of the demo changed something:\n{done.stdout.decode()[-3000:]}")
+        raise RuntimeError(f"the second run of the demo changed something:\n{output.decode()[-3000:]}")
     count = int(recap.group(1))
-    second = median(lambda: stage.run(command))
-    pings = median(lambda: stage.play([{"ansible.builtin.ping": {}}] * count))
-    yield f"{count} tasks of ansible.builtin.ping, whole run", pings, pings
-    yield f"second run of the demo playbook ({count} tasks), whole run", second, pings
+    costs = by_turns({"demo": lambda: stage.run(command), "pings": lambda: stage.play([PING_TASK] * count)})
+    yield ratio(
+        f"second run of the demo ({count} tasks) : {count} pings", costs["demo"].wall, costs["pings"].wall, _GOAL
+    )

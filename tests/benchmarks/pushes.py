@@ -13,13 +13,15 @@ import typing as t
 import zipfile
 from pathlib import Path
 
-from tests.benchmarks.stage import REGISTRY, REPOSITORY, Stage, median
+from tests.benchmarks.figures import Figure, ratio
+from tests.benchmarks.measuring import by_turns
+from tests.benchmarks.stage import CHECKOUT, LOGIN_TASK, REGISTRY, REPOSITORY, Stage
 from tests.support import images
 
+TITLE = "A push with nothing to do (100 MiB in 10 layers), against community.docker (time on the wall)"
 LAYERS, LAYER_SIZE = 10, 10 * 1024 * 1024
 IMAGE = "bench:1"
 REPEATS = 5
-CHECKOUT = Path(__file__).resolve().parents[2]
 PEERS = CHECKOUT / ".cache" / "peers"
 # The bundle that brings community.docker; of it only what its push needs is kept.
 BUNDLE = "ansible==12.3.0"
@@ -44,7 +46,7 @@ def prepare(stage: Stage) -> str:
     """Push the image once; returns what docker calls it in the repository."""
     stage.collections = peers()
     images.load(stage.docker_host, images.layered(IMAGE, LAYERS, LAYER_SIZE))
-    stage.play([push_task()])
+    stage.play([LOGIN_TASK, push_task()])
     (registry,) = stage.emulator.state()["registries"]
     return f"{registry['uri']}/{REPOSITORY}:latest"
 
@@ -53,18 +55,24 @@ def push_task() -> dict[str, t.Any]:
     return {"jdcloud.jcr.jcr_image": {"registry": REGISTRY, "repository": REPOSITORY, "source": IMAGE}}
 
 
-def rows(stage: Stage) -> t.Iterator[tuple[str, float, float]]:
-    """(what, seconds, seconds of community.docker's task) for each way to push an unchanged image."""
+def figures(stage: Stage) -> t.Iterator[Figure]:
+    """For each way to push an unchanged image; ours sends nothing to the registry and issues no token."""
     reference = prepare(stage)
     name, _colon, tag = reference.rpartition(":")
-    empty = median(lambda: stage.play([]))
     theirs_task = {"community.docker.docker_image_push": {"name": name, "tag": tag}}
-    theirs = (median(lambda: stage.play([theirs_task] * REPEATS)) - empty) / REPEATS
     before = len(stage.emulator.requests())
-    ours = (median(lambda: stage.play([push_task()] * REPEATS)) - empty) / REPEATS
+    stage.play([push_task()])
     log = stage.emulator.requests()[before:]
-    yield "community.docker.docker_image_push, unchanged image", theirs, theirs
-    yield "jcr_image, unchanged image", ours, theirs
-    yield "docker push, unchanged image", median(lambda: stage.run(["docker", "push", "-q", reference])), theirs
-    print(f"    jcr_image, unchanged image: {sum(entry['plane'] == 'data' for entry in log)} requests to the registry, "
-          f"{sum(entry['token_issued'] for entry in log)} tokens")
+    costs = by_turns(
+        {
+            "empty": lambda: stage.play([]),
+            "theirs": lambda: stage.play([theirs_task] * REPEATS),
+            "ours": lambda: stage.play([push_task()] * REPEATS),
+            "docker": lambda: stage.run(["docker", "push", "-q", reference]),
+        }
+    )
+    ours, theirs = ((costs[side] - costs["empty"]).wall / REPEATS for side in ("ours", "theirs"))
+    yield ratio("jcr_image, unchanged image : community.docker.docker_image_push", ours, theirs, 1)
+    yield ratio("docker push, unchanged image : community.docker.docker_image_push", costs["docker"].wall, theirs)
+    yield Figure("jcr_image, unchanged image: requests to the registry", sum(e["plane"] == "data" for e in log), 0)
+    yield Figure("jcr_image, unchanged image: tokens issued", sum(e["token_issued"] for e in log), 0)

@@ -8,20 +8,30 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+import json
 import os
-import subprocess
 import sys
-import time
 import typing as t
 from pathlib import Path
 
 import yaml
 
+from tests.benchmarks import measuring
+from tests.benchmarks.figures import Cost
 from tests.support.emulator import RunningEmulator
 from tests.support.emulator import start as start_emulator
 from tests.support.engine import find_or_start
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 REGISTRY, REPOSITORY = "bench", "shop/web"
+REGISTRY_TASK = {"jdcloud.jcr.jcr_registry": {"name": REGISTRY}}
+REPOSITORY_TASK = {"jdcloud.jcr.jcr_repository": {"registry": REGISTRY, "name": REPOSITORY}}
+LOGIN_TASK = {"jdcloud.jcr.jcr_login": {"registry": REGISTRY}}
+PING_TASK: dict[str, t.Any] = {"ansible.builtin.ping": {}}
+# More than any real account has: what is measured is the collection, not the account's limits.
+_SETTINGS = {"registry_quota": 1000, "repository_quota": 100_000}
+
 Play = t.Sequence[t.Mapping[str, t.Any]]
 
 
@@ -30,9 +40,16 @@ class Stage:
     """Running parts, and the folder that all files of the run are in."""
 
     emulator: RunningEmulator
-    docker_host: str
     directory: Path
+    parts: contextlib.ExitStack
     collections: Path | None = None
+
+    @functools.cached_property
+    def docker_host(self) -> str:
+        """The Docker Engine, started when it is first asked for."""
+        engine = find_or_start(self.directory / "engine", reuse=False)
+        self.parts.callback(engine.stop)
+        return engine.docker_host
 
     def environment(self) -> dict[str, str]:
         environment = {
@@ -43,46 +60,46 @@ class Stage:
             "JDCLOUD_ACCESS_KEY": self.emulator.access_key,
             "JDCLOUD_SECRET_KEY": self.emulator.secret_key,
             "JCR_TOKEN_CACHE": str(self.directory / "tokens"),
-            "DOCKER_HOST": self.docker_host,
             "DOCKER_CONFIG": str(self.directory / "docker"),
             "ANSIBLE_HOME": str(self.directory / "ansible"),
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             "ANSIBLE_DEPRECATION_WARNINGS": "false",
         }
+        if "docker_host" in self.__dict__:
+            environment["DOCKER_HOST"] = self.docker_host
         if self.collections:
             environment["ANSIBLE_COLLECTIONS_PATH"] = str(self.collections)
         return environment
 
-    def play(self, tasks: Play, variables: t.Mapping[str, t.Any] | None = None) -> float:
-        """Run the tasks on localhost; returns the seconds that ansible-playbook took."""
-        play = {"hosts": "localhost", "gather_facts": False, "vars": dict(variables or {}), "tasks": list(tasks)}
+    def play(self, tasks: Play, variables: t.Mapping[str, t.Any] | None = None) -> Cost:
+        """What ansible-playbook takes for these tasks on localhost."""
+        # As JSON: reading thousands of entries in YAML would take longer than the task that gets them.
+        (self.directory / "variables.json").write_text(json.dumps(dict(variables or {})), encoding="utf-8")
+        play = {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "vars_files": ["variables.json"],
+            "tasks": list(tasks),
+        }
         path = self.directory / "play.yml"
         path.write_text(yaml.safe_dump([play]), encoding="utf-8")
         return self.run(["ansible-playbook", str(path)])
 
-    def run(self, command: t.Sequence[str]) -> float:
-        """Run a command that has to succeed; returns the seconds it took."""
-        started = time.perf_counter()
-        done = subprocess.run(command, cwd=self.directory, env=self.environment(), capture_output=True, check=False)
-        seconds = time.perf_counter() - started
-        if done.returncode:
-            output = (done.stdout + done.stderr).decode("utf-8", "replace")
-            raise RuntimeError(f"{' '.join(command)} failed:\n{output[-3000:]}")
-        return seconds
+    def run(self, command: t.Sequence[str | os.PathLike[str]]) -> Cost:
+        """What a command takes that has to succeed."""
+        return self.output(command)[0]
+
+    def output(self, command: t.Sequence[str | os.PathLike[str]]) -> tuple[Cost, bytes]:
+        """What a command takes that has to succeed, and what it wrote to standard output."""
+        return measuring.run(command, cwd=self.directory, env=self.environment())
 
 
 @contextlib.contextmanager
 def stage(directory: Path) -> t.Iterator[Stage]:
-    """Start emulator and engine; both are stopped in the end."""
-    engine = find_or_start(directory / "engine", reuse=False)
-    try:
-        with start_emulator(directory) as emulator:
-            yield Stage(emulator, engine.docker_host, directory)
-    finally:
-        engine.stop()
-
-
-def median(measure: t.Callable[[], float], times: int = 3) -> float:
-    """The median of several measurements, in seconds."""
-    return sorted(measure() for _time in range(times))[times // 2]
+    """Start the emulator and have a registry with a repository in it; everything is stopped in the end."""
+    with contextlib.ExitStack() as parts:
+        emulator = parts.enter_context(start_emulator(directory, settings=_SETTINGS))
+        place = Stage(emulator, directory, parts)
+        place.play([REGISTRY_TASK, REPOSITORY_TASK])
+        yield place

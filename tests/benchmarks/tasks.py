@@ -6,39 +6,80 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
+import sys
 import typing as t
 
-from tests.benchmarks.stage import REGISTRY, REPOSITORY, Play, Stage, median
+from tests.benchmarks.figures import Cost, Figure, ratio
+from tests.benchmarks.measuring import by_turns
+from tests.benchmarks.stage import CHECKOUT, LOGIN_TASK, PING_TASK, REGISTRY, REGISTRY_TASK, REPOSITORY, Stage
 
-PINGS = 20
-TASKS = 100
-LOOP = 50
+TITLE = "One more task with nothing to do, against one more ansible.builtin.ping (processor time)"
 
-REGISTRY_TASK = {"jdcloud.jcr.jcr_registry": {"name": REGISTRY}}
-REPOSITORY_TASK = {"jdcloud.jcr.jcr_repository": {"registry": REGISTRY, "name": REPOSITORY}}
-TOKEN_TASK = {"jdcloud.jcr.jcr_token": {"registry": REGISTRY}}
-LOGIN_TASK = {"jdcloud.jcr.jcr_login": {"registry": REGISTRY}}
-PING_TASK: dict[str, t.Any] = {"ansible.builtin.ping": {}}
+# Options with which a module leaves everything as it is. One that is not named here gets none.
+OPTIONS: t.Mapping[str, dict[str, t.Any]] = {
+    "jcr_registry": {"name": REGISTRY},
+    "jcr_repository": {"registry": REGISTRY, "name": REPOSITORY},
+    "jcr_token": {"registry": REGISTRY},
+    "jcr_repository_info": {"registry": REGISTRY},
+    "jcr_token_info": {"registry": REGISTRY},
+    "jcr_image_info": {"registry": REGISTRY, "repository": REPOSITORY},
+}
 AS_MODULE = {"jcr_in_process": False}
 
+# Tasks of a play (as modules: fewer, they take long) and items of a loop; the play with one of them is taken off.
+COUNT, MODULES, ITEMS = 20, 10, 60
 
-def prepare(stage: Stage) -> None:
-    """Have everything there that the tasks then leave unchanged."""
-    stage.play([REGISTRY_TASK, REPOSITORY_TASK, TOKEN_TASK, LOGIN_TASK])
+_HERE, _ITEM, _MODULE = 1 / 5, 1 / 15, 1.2
+_ACTIONS = "ansible_collections.jdcloud.jcr.plugins"
 
 
-def rows(stage: Stage) -> t.Iterator[tuple[str, float, float]]:
-    """(what, seconds, seconds of ping) for each kind of task."""
-    empty = median(lambda: stage.play([]))
+def api_only() -> list[str]:
+    """The modules that need nothing of a host but the network, as their action plugins say."""
+    common = importlib.import_module(f"{_ACTIONS}.plugin_utils._action")
+    names = sorted(path.stem for path in (CHECKOUT / "plugins" / "action").glob("jcr_*.py"))
+    classes = {name: importlib.import_module(f"{_ACTIONS}.action.{name}").ActionModule for name in names}
+    return [name for name, kind in classes.items() if not issubclass(kind, common.OnHostAction)]
 
-    def each(tasks: Play, count: int, variables: t.Mapping[str, t.Any] | None = None) -> float:
-        return (median(lambda: stage.play(tasks, variables)) - empty) / count
 
-    ping = each([PING_TASK] * PINGS, PINGS)
-    yield "ansible.builtin.ping, one task", ping, ping
-    for task in (REGISTRY_TASK, REPOSITORY_TASK, TOKEN_TASK, LOGIN_TASK):
-        (action,) = task
-        yield f"{action} unchanged, in the controller's process", each([task] * TASKS, TASKS), ping
-    yield "jcr_registry unchanged, as a module", each([REGISTRY_TASK] * PINGS, PINGS, AS_MODULE), ping
-    looped = [{**REPOSITORY_TASK, "loop": list(range(LOOP))}]
-    yield "jcr_repository unchanged, one item of a loop", each(looped, LOOP), ping
+def figures(stage: Stage) -> t.Iterator[Figure]:
+    """For each module in the controller's process, as an item of a loop, and as a process of its own."""
+    names = api_only()
+    given = {name: {f"jdcloud.jcr.{name}": OPTIONS.get(name, {})} for name in names}
+    stage.play([REGISTRY_TASK, *given.values(), LOGIN_TASK])
+
+    def python(statement: str) -> t.Callable[[], Cost]:
+        return functools.partial(stage.run, [sys.executable, "-c", statement])
+
+    def play(*arguments: t.Any) -> t.Callable[[], Cost]:
+        return functools.partial(stage.play, *arguments)
+
+    plays: dict[str, tuple[list[dict[str, t.Any]], dict[str, t.Any]]] = {
+        "ping": ([PING_TASK], {}),
+        "login": ([LOGIN_TASK], {}),
+    }
+    for name, task in given.items():
+        plays[f"{name} here"] = ([task], {})
+        plays[f"{name} module"] = ([task], AS_MODULE)
+    measures = {}
+    for what, (tasks, variables) in plays.items():
+        measures[f"{what} once"] = play(tasks, variables)
+        measures[f"{what} often"] = play(tasks * (MODULES if variables else COUNT), variables)
+    for name, task in given.items():
+        measures[f"{name} item once"] = play([{**task, "loop": [0]}])
+        measures[f"{name} item often"] = play([{**task, "loop": list(range(ITEMS))}])
+    costs = by_turns(measures)
+    # Short, and what all the modules' figures rest on: measured more often.
+    costs.update(by_turns({"python": python("pass"), "requests": python("import requests")}, rounds=15))
+
+    def each(what: str, count: int = COUNT) -> float:
+        return ((costs[f"{what} often"] - costs[f"{what} once"]) / (count - 1)).cpu
+
+    ping, importing = each("ping"), (costs["requests"] - costs["python"]).cpu
+    for name in names:
+        yield ratio(f"{name}, in the controller's process : ping", each(f"{name} here"), ping, _HERE)
+        yield ratio(f"{name}, one item of a loop : ping", each(f"{name} item", ITEMS), ping, _ITEM)
+        beyond = each(f"{name} module", MODULES) - ping
+        yield ratio(f"{name}, as a module, beyond ping : importing requests", beyond, importing, _MODULE)
+    yield ratio("jcr_login : ping", each("login"), ping)

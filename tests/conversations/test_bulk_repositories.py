@@ -270,6 +270,8 @@ def test_a_thousand_repositories(account: Account, run: Run) -> None:
         (wish("shop/web", purge=True, purge_patterns=[]), "configuration", ["purge_patterns is empty"]),
         (wish("shop/web", purge=True, purge_patterns=["a", ""]), "configuration", ["purge_patterns is empty"]),
         (wish("shop/web", purge_patterns=["a"]), "configuration", ["purge_patterns is given, but purge is not"]),
+        (wish("shop/web", purge=True, purge_exclude=[""]), "configuration", ["purge_exclude is empty"]),
+        (wish("shop/web", purge_exclude=["a"]), "configuration", ["purge_exclude is given, but purge is not"]),
         (wish("shop/web", purge=True, max_delete=-1), "configuration", ["max_delete is -1"]),
         (wish("shop/web", concurrency=0), "configuration", ["concurrency is 0", "1 to 32"]),
         (wish("shop/web", concurrency=33), "configuration", ["concurrency is 33", "1 to 32"]),
@@ -316,6 +318,14 @@ def test_purge_within_patterns(account: Account, run: Run) -> None:
     done = ok(run(account, "jcr_repository", wish("shop/web", purge=True, purge_patterns=["shop/*", "t?y/*"])))
     assert done["summary"] == summary(unchanged=1, deleted=2)
     assert there(account) == ["shop/web", "tools"]
+
+
+def test_purge_leaves_alone_what_is_excluded(account: Account, run: Run) -> None:
+    """It does not count for the cap either."""
+    have(account, "shop/web", "shop/base/one", "shop/old", "base/two")
+    options = wish("shop/web", purge=True, purge_exclude=["base/*", "*/base/*"], max_delete=1)
+    assert ok(run(account, "jcr_repository", options))["summary"] == summary(unchanged=1, deleted=1)
+    assert there(account) == ["base/two", "shop/base/one", "shop/web"]
 
 
 def test_purge_of_everything_has_to_be_said(account: Account, run: Run) -> None:
@@ -367,9 +377,36 @@ def test_purge_makes_room_first(account: Account, run: Run) -> None:
 # --- partial failure -------------------------------------------------------------------------------------------------
 
 
+def test_no_room_for_all_of_them(account: Account, run: Run) -> None:
+    """Told with used and limit before the first write, in a prediction as in a run; what is purged makes room."""
+    account.emulator.settings({"repository_quota": 25})
+    have(account, *names(20), "old/one")
+    for check in (True, False):
+        before = last(account)
+        result = run(account, "jcr_repository", wish(*names(26)), check=check)
+        assert result["error"]["kind"] == "quota_exceeded"
+        assert "the quota has no room for 6 more: 21 of 25 are used" in result["msg"]
+        assert result["changed"] is False and "repositories" not in result
+        assert sent(account, before) == ["describeRegistry", LIST, "describeQuotas"]
+    assert ok(run(account, "jcr_repository", wish(*names(25), purge=True)))["summary"]["created"] == 5
+    before = last(account)
+    assert ok(run(account, "jcr_repository", wish(*names(25))))["changed"] is False
+    assert "describeQuotas" not in sent(account, before), "what exists needs no quota"
+
+
+def test_the_room_of_a_registry_to_be_created(account: Account, run: Run) -> None:
+    account.emulator.settings({"repository_quota": 3})
+    wishes = {**wish(*names(4)), "registry": "myshop-new"}
+    result = run(account, "jcr_repository", wishes, check=True)
+    assert "no room for 4 more: 0 of 3 are used" in result["msg"]
+    assert ok(run(account, "jcr_repository", {**wish(*names(3)), "registry": "myshop-new"}, check=True))["changed"]
+
+
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_quota_in_the_middle(account: Account, run: Run, concurrency: int) -> None:
+    """Where the service does not tell the quota beforehand."""
     account.emulator.settings({"repository_quota": 25})
+    strike(account, "describeQuotas", {"status": {"http": 403}})
     options = wish(*names(60), concurrency=concurrency, **NOBODY_WAITS)
     result = run(account, "jcr_repository", options)
     assert result["error"]["kind"] == "quota_exceeded"

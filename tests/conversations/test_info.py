@@ -323,6 +323,7 @@ def test_an_image(account: Account, run: Run, shop: Shop) -> None:
         "config_digest": data_plane.digest_of(b"{}"),
         "platforms": [],
         "children": [],
+        "config": None,
     }
     assert (result["matched"], result["missing"], result["complete"]) == (1, [], True)
 
@@ -417,6 +418,110 @@ def test_150_images_are_two_pages(account: Account, run: Run, shop: Shop) -> Non
     assert [image["tags"] for image in result["images"]] == [["0.0.0"], ["0.1.0"], ["0.2.0"]]
     assert result["matched"] == 150
     assert calls(shop.emulator, before).count("describeImages") == 2
+
+
+# --- configs of images -----------------------------------------------------------------------------------------------
+
+CONFIG = {
+    "os": "linux",
+    "architecture": "arm64",
+    "created": "2026-01-01T00:00:00Z",
+    "config": {"Labels": {"revision": "4f2a9c1"}, "Env": ["PATH=/bin"], "Entrypoint": ["/shop"]},
+    "history": [{"created_by": "COPY shop /"}],
+}
+
+
+def configs(run: Run, account: Account, check: bool = False, **options: t.Any) -> dict[str, t.Any]:
+    wish = {"registry": "myshop", "repository": "shop/web", "config": True, **options}
+    return ok(run(account, "jcr_image_info", wish, check=check))
+
+
+@pytest.mark.parametrize("challenge", ["bearer", "basic"])
+def test_configs(account: Account, run: Run, shop: Shop, challenge: str) -> None:
+    shop.emulator.settings({"challenge": challenge})
+    shop.client.push_image("shop/web", "1.0", b"layer", config=encode(CONFIG))
+    shop.client.push_image("shop/web", "2.0", b"other", config=encode(CONFIG))
+    shop.push_index("shop/web", "multi")
+    before = last_index(shop.emulator)
+    result = configs(run, account)
+    images = {(image["tags"] or [None])[0]: image for image in result["images"]}
+    assert images["1.0"]["config"]["labels"] == {"revision": "4f2a9c1"}
+    assert images["1.0"]["config"]["env"] == {"PATH": "/bin"}
+    assert images["1.0"]["config"]["entrypoint"] == ["/shop"]
+    assert images["1.0"]["config"]["history"][0]["created_by"] == "COPY shop /"
+    assert images["1.0"]["config"]["created"] == "2026-01-01T00:00:00Z"
+    assert images["1.0"]["config"] == images["2.0"]["config"]
+    assert images["1.0"]["platforms"] == ["linux/arm64"]
+    assert images["multi"]["config"] is None and images["multi"]["platforms"] == ["linux/amd64", "linux/arm64"]
+    assert not result.get("warnings")
+    assert all(image["pulls"] == 0 for image in configs(run, account)["images"])
+    log = shop.emulator.requests(before)
+    operations = [entry["operation"] for entry in log]
+    assert operations.count("getAuthorizationToken") == 1  # the second task takes it from the cache
+    assert operations.count("getBlob") == 6  # of five images, two have the same config
+    assert "getManifest" not in operations and "headManifest" not in operations
+
+
+def test_configs_of_what_was_chosen_only(account: Account, run: Run, shop: Shop) -> None:
+    shop.push("shop/web", "1.0")
+    shop.push("shop/web", "2.0", layer=b"other")
+    before = last_index(shop.emulator)
+    configs(run, account, tag="1.0")
+    assert calls(shop.emulator, before).count("getBlob") == 1
+    before = last_index(shop.emulator)
+    assert configs(run, account, tag="9.9")["images"] == []
+    assert not [entry for entry in shop.emulator.requests(before) if entry["token_issued"] or entry["plane"] == "data"]
+
+
+def test_configs_in_check_mode(account: Account, run: Run, shop: Shop) -> None:
+    """A token that is held is used; none is issued."""
+    shop.client.push_image("shop/web", "1.0", b"layer", config=encode(CONFIG))
+    before = last_index(shop.emulator)
+    result = configs(run, account, check=True)
+    assert result["images"][0]["config"] is None and "No token is held" in str(result["warnings"])
+    assert not [entry for entry in shop.emulator.requests(before) if entry["token_issued"] or entry["plane"] == "data"]
+    run_here(account, "jcr_token", {"registry": "myshop"})
+    before = last_index(shop.emulator)
+    assert configs(run, account, check=True)["images"][0]["config"]["platform"] == "linux/arm64"
+    assert not [entry for entry in shop.emulator.requests(before) if entry["token_issued"]]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"status": {"http": 404, "empty": True}},
+        {"body": {"text": "x" * 300, "http": 200, "content_type": "application/octet-stream"}},
+    ],
+)
+def test_a_config_that_cannot_be_had(account: Account, run: Run, shop: Shop, damage: dict) -> None:
+    shop.client.push_image("shop/web", "1.0", b"layer", config=encode(CONFIG))
+    digest = shop.client.push_image("shop/web", "2.0", b"layer", config=b"not a config")
+    result = configs(run, account)
+    assert [image["config"] is None for image in result["images"]].count(True) == 1
+    assert digest in str(result["warnings"])
+    shop.emulator.faults([{"match": {"operation": "getBlob"}, "times": None, "action": damage}])
+    result = configs(run, account)
+    assert [image["config"] for image in result["images"]] == [None, None]
+    assert "No config could be read of" in str(result["warnings"])
+
+
+def test_no_token_is_in_any_result_with_configs(account: Account, run: Run, shop: Shop) -> None:
+    """Not even where somebody has built it into an image, or the registry repeats it."""
+    held = run_here(account, "jcr_token", {"registry": "myshop", "return_secret": True})["token"]["password"]
+    content = encode({**CONFIG, "config": {"Env": [f"TOKEN={held}"]}})
+    shop.client.push_image("shop/web", "1.0", b"layer", config=content)
+    result = configs(run, account)
+    assert result["images"][0]["config"]["env"].keys() == {"TOKEN"} and held not in json.dumps(result)
+    spoken = {"status": {"http": 403, "message": f"no {held}"}}
+    shop.emulator.faults([{"match": {"operation": "getBlob"}, "times": None, "action": spoken}])
+    result = run(account, "jcr_image_info", {"registry": "myshop", "config": True})
+    assert refusal(result, "transfer_refused") and held not in json.dumps(result)
+
+
+@pytest.mark.parametrize("options", [{"hours": 0}, {"min_remaining": 9999}])
+def test_configs_with_bad_options_for_tokens(account: Account, options: dict) -> None:
+    refusal(run_here(account, "jcr_image_info", {"registry": "myshop", "config": True, **options}), "rule")
+    assert account.emulator.requests() == []
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------

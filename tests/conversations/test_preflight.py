@@ -433,6 +433,23 @@ def test_the_quota_of_repositories(account: Account, run: Run) -> None:
     assert Look(account, run, registries=[full]).but(OK) == set()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "3 of 4 are used, 2 more are needed"),
+        ({"purge": True}, "3 of 4 are used, 2 will go, 2 more are needed"),
+        ({"purge": True, "purge_patterns": ["*/web", "other"]}, "3 of 4 are used, 1 will go, 2 more are needed"),
+        ({"purge": True, "purge_exclude": ["shop/*"]}, "3 of 4 are used, 2 more are needed"),
+    ],
+)
+def test_a_purge_makes_room(account: Account, run: Run, options: dict[str, t.Any], message: str) -> None:
+    made(account, {"name": "myshop", "repositories": ["shop/web", "shop/worker", "shop/cart"]})
+    account.emulator.settings({"repository_quota": 4})
+    wanted = {"name": "myshop", "repositories": ["shop/cart", "shop/new", "shop/newer"], **options}
+    verdict, told, _cure = Look(account, run, registries=[wanted]).one("quota", f"repositories of myshop in {HERE}")
+    assert (verdict, told) == (OK if "will go" in message else FAIL, message)
+
+
 def test_what_shall_go(account: Account, run: Run) -> None:
     made(account, SHOP)
     gone = [{**SHOP, "state": "absent"}, {"name": "never", "state": "absent"}]

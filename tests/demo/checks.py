@@ -11,6 +11,9 @@ import typing as t
 
 from tests.support.playbooks import Run
 
+# What role provision ends with, in a check run as in a run.
+SUMS = "jdcloud.jcr.provision : Sum up"
+
 
 class DemoFailed(Exception):
     """The demo did not go as it has to; the text says what and why."""
@@ -69,13 +72,21 @@ def has_changed_nothing(run: Run) -> None:
 
 
 def was_predicted(plan: Run, run: Run) -> None:
-    """Fail if the check run and the run disagree about any task or any item of a loop."""
+    """Fail if the check run and the run disagree about any task, any item of a loop, or any registry or repository."""
     if plan.outline == run.outline:
+        planned, done = sums(plan), sums(run)
+        if planned != done:
+            raise DemoFailed(f"the plan was {'; '.join(planned)}; what was done is {'; '.join(done)}")
         return
     pairs = zip(plan.outline, run.outline, strict=False)
     wrong = [f"predicted {_told(planned)}, was {_told(done)}" for planned, done in pairs if planned != done]
     counts = f"{len(plan.outline)} tasks were predicted, {len(run.outline)} were run"
     raise DemoFailed(f"the prediction was wrong: {'; '.join(wrong) or counts}")
+
+
+def sums(run: Run) -> list[str]:
+    """A line for each registry and repository that changes, and one with all counts."""
+    return [line for task in run.of(SUMS) for line in task.result["msg"]]
 
 
 def _told(outline: tuple[str, str, str, bool, list[bool]]) -> str:

@@ -35,6 +35,7 @@ def make_a_plan(stage: Stage, screen: Screen) -> Run:
     plan, traffic = _play(stage, "--check", "--diff")
     checks.has_only_read(traffic, "the check run")
     screen.result(f"{len(plan.changed)} tasks would change something; the emulator saw {traffic}")
+    screen.result(f"registries and repositories in the plan: {checks.sums(plan)[-1]}")
     return plan
 
 
@@ -44,6 +45,7 @@ def carry_it_out(stage: Stage, screen: Screen, plan: Run) -> Run:
     run, traffic = _play(stage)
     checks.was_predicted(plan, run)
     screen.result(f"everything went as planned: {len(run.changed)} tasks changed something")
+    screen.result(f"registries and repositories: {checks.sums(run)[-1]}")
     screen.result(f"the emulator saw {traffic}")
     return run
 

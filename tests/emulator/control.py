@@ -108,10 +108,14 @@ class ControlPlane:
             _check_security_token(request.header("x-jdcloud-security-token"), settings["mfa_tokens"], operation)
 
     async def _run(self, operation: Operation, call: Call, entry: Entry) -> dict[str, t.Any] | None:
-        """Run an operation as one transaction in a thread, then do what may only follow its commit."""
+        """Run an operation as one transaction, then do what may only follow its commit.
+
+        Operations are a few statements on a small database: a thread for each would cost more than they do.
+        """
         ports = self._emulator.ports
         try:
-            result = await asyncio.to_thread(self._run_in_transaction, operation, call)
+            with self._emulator.database.transaction():
+                result = operation.run(call)
         except BaseException:
             if call.new_listener is not None:
                 call.new_listener.close()
@@ -124,10 +128,6 @@ class ControlPlane:
         if operation.sensitive:
             await asyncio.to_thread(self._emulator.images.clean_up)
         return result
-
-    def _run_in_transaction(self, operation: Operation, call: Call) -> dict[str, t.Any] | None:
-        with self._emulator.database.transaction():
-            return operation.run(call)
 
 
 async def _body(receive: Receive) -> bytes:

@@ -16,10 +16,16 @@ class Credentials:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._pair: tuple[str, str] | None = None  # asked for with every request
         database.execute_script("CREATE TABLE IF NOT EXISTS credential (access_key TEXT, secret_key TEXT)")
 
     def pair(self) -> tuple[str, str]:
         """Access key and secret key; made up the first time they are asked for."""
+        if self._pair is None:
+            self._pair = self._stored()
+        return self._pair
+
+    def _stored(self) -> tuple[str, str]:
         with self._database.transaction() as connection:
             row = connection.execute("SELECT access_key, secret_key FROM credential").fetchone()
             if row:
@@ -33,6 +39,7 @@ class Credentials:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM credential")
             connection.execute("INSERT INTO credential VALUES (?, ?)", (access_key, secret_key))
+        self._pair = access_key, secret_key
 
     def secret_of(self, access_key: str) -> str | None:
         """The secret key that belongs to an access key, None for a foreign one."""

@@ -12,24 +12,64 @@ import struct
 import typing as t
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 HOST = "127.0.0.1"
 # Longer than any client keeps an idle connection, so that a kept one never dies under a request by accident.
 _KEEP_ALIVE_SECONDS = 300
 _PATIENCE_AT_END = 1.0
+_LARGE_PIECE = 16 * 1024  # bytes that are not kept back to be sent with others
 
 
 class PortTaken(Exception):
     """A port that has to be opened is in use by another program."""
 
 
-class Protocol(H11Protocol):
+class Gathered:
+    """A transport that sends small pieces together: the headers and the body of an answer in one packet."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Send this soon, at the latest when the loop comes round; large data at once."""
+        if not self._pieces:
+            self._loop.call_soon(self._flush)
+        self._pieces.append(data)
+        if len(data) > _LARGE_PIECE:
+            self._flush()
+
+    def close(self) -> None:
+        """Close the connection after what was written."""
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Break the connection; what was not sent yet is lost."""
+        self._pieces.clear()
+        self._transport.abort()
+
+    def _flush(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        if pieces:
+            self._transport.writelines(pieces)
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._transport, name)
+
+
+class Protocol(HttpToolsProtocol):
     """Uvicorn's HTTP protocol; hands the connection to the application, so that a fault can break it."""
 
     def __init__(self, config: Config, server_state: ServerState) -> None:
         super().__init__(config, server_state, app_state={"connection": self})
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a new connection."""
+        super().connection_made(t.cast(asyncio.Transport, Gathered(transport, self.loop)))
 
     def reset(self) -> None:
         """Break the connection at once with a TCP reset; what was not sent yet is lost."""
@@ -61,6 +101,7 @@ class Ports:
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         )
         self._config.load()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from urllib.parse import unquote
 
@@ -56,8 +57,9 @@ _DATA = tuple(
 )
 
 
+@functools.lru_cache(maxsize=4096)
 def control_operation(method: str, raw_path: str) -> tuple[str, dict[str, str]] | None:
-    """The API operation and its path parameters, None when there is none of that method and path.
+    """The API operation and its path parameters (not to be changed), None when there is none of that method and path.
 
     The path is taken as sent: a slash of a repository name may come raw, as %2F or as %252F, a colon as : or %3A.
     """

@@ -11,6 +11,7 @@ forms that they are known to produce; a signature is good when one form gives it
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import hmac
 import itertools
@@ -22,6 +23,7 @@ from urllib.parse import quote, unquote, unquote_plus
 from tests.emulator.errors import AccessError
 
 SERVICE = "containerregistry"
+_DATE = re.compile("([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 _AUTHORIZATION = re.compile(
     r"JDCLOUD(?P<version>[23])-HMAC-SHA256 +"
     r"Credential=(?P<key>[^/, ]+)/(?P<day>[0-9]{8})/(?P<region>[^/, ]+)/(?P<service>[^/, ]+)"
@@ -122,8 +124,13 @@ def signature_matches(authorization: Authorization, request: SignedRequest, secr
 
 def signing_key(authorization: Authorization, secret: str) -> bytes:
     """The key of a day, region and service, derived from the secret key."""
-    key = f"JDCLOUD{authorization.version}{secret}".encode()
-    for part in authorization.scope.split("/"):
+    return _derived_key(authorization.version, authorization.scope, secret)
+
+
+@functools.lru_cache(maxsize=16)
+def _derived_key(version: str, scope: str, secret: str) -> bytes:
+    key = f"JDCLOUD{version}{secret}".encode()
+    for part in scope.split("/"):
         key = _sign(key, part)
     return key
 
@@ -167,10 +174,11 @@ def _date(request: SignedRequest) -> datetime:
     text = request.header("x-jdcloud-date")
     if not text:
         raise AccessError("lack of header x-jdcloud-date[gw]")
-    if not re.fullmatch("[0-9]{8}T[0-9]{6}Z", text):
+    match = _DATE.fullmatch(text)
+    if not match:
         raise AccessError("header x-jdcloud-date is malformed[gw]")
     try:
-        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return datetime(*map(int, match.groups()), tzinfo=UTC)
     except ValueError as error:
         raise AccessError("header x-jdcloud-date is no date[gw]") from error
 

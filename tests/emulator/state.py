@@ -115,8 +115,9 @@ class State:
 
         A registry's own port decides; on the main port the real host name does, also its -inner form.
         """
-        for row in self._rows("SELECT * FROM registry WHERE port = ?", port):
-            return self._registry(row)
+        if port != self._ports.main:
+            for row in self._rows("SELECT * FROM registry WHERE port = ?", port):
+                return self._registry(row)
         match = _HOST.fullmatch(host_header.lower())
         if not match:
             return None
@@ -134,8 +135,12 @@ class State:
 
     def count_repositories(self, *registry_ids: int, like: str = "") -> int:
         """How many repositories of these registries have a name that contains a text."""
-        query = f"SELECT count(*) AS number FROM repository WHERE {_in_registries(registry_ids)}"
-        return int(self._rows(query, *registry_ids, like)[0]["number"])
+        values: tuple[object, ...] = (*registry_ids, like)
+        condition = _in_registries(registry_ids)
+        if not like:  # asked for before each creation: the index alone tells it
+            condition, values = f"registry_id IN ({', '.join('?' * len(registry_ids))})", registry_ids
+        query = f"SELECT count(*) AS number FROM repository WHERE {condition}"
+        return int(self._rows(query, *values)[0]["number"])
 
     def filled_repositories(self, registry_id: int) -> list[int]:
         """The numbers of the repositories that were ever pushed to: no other one can hold images."""

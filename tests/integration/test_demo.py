@@ -108,11 +108,19 @@ def test_from_nothing_to_a_container_that_runs(person: Person) -> None:
     assert chapters == ["0", "1", "2", "3", "4", "5"]
     assert len(re.findall(r"^  would change ", output, re.MULTILINE)) == 6
     assert len(re.findall(r"^  changed ", output, re.MULTILINE)) == 6
-    assert len(re.findall(r"^  unchanged ", output, re.MULTILINE)) == 6
     # The plan and the second run; the first run issued one token.
     assert output.count(NOTHING) == 2
     assert "(tokens issued: 1, " in output
     assert "✓ changed=0; the emulator saw" in output
+    # All repositories in one task, each in the plan, which is carried out and then found as it has to be.
+    plan, run, again = (output.split(f"\n{number}. ")[1].partition("\n\n")[0] for number in (1, 2, 5))
+    # What only looks (the preflight) changes nothing in the first run either.
+    assert [len(re.findall(r"^  unchanged ", part, re.MULTILINE)) for part in (plan, run, again)] == [0, 1, 7]
+    repositories = ["base/python", "shop/cart", "shop/mail", "shop/search", "shop/web", "shop/worker"]
+    assert re.findall(r"^ +\+ (\w+/\w+)  registry: jcr-demo", plan, re.MULTILINE) == repositories
+    for told in (plan, run):
+        assert "in all                  created: 7, deleted: 0, drifted: 0, unchanged: 0" in told
+    assert "in all                  created: 0, deleted: 0, drifted: 0, unchanged: 7" in again
 
     uri = re.search(r"^  registry +(127\.0\.0\.1:\d+) ", output, re.MULTILINE)
     digest = re.search(r"^  digest +(sha256:[0-9a-f]{64})$", output, re.MULTILINE)

@@ -482,15 +482,19 @@ def test_defects(watched: Watched, source: str, library: str) -> None:
 
 def test_demo(watched: Watched, source: str) -> None:
     """The playbooks with all roles: first without an engine, then to the end, and torn down again."""
-    variables = {"demo_registry": REGISTRY, "demo_source": source, "demo_directory": str(watched.place / "files")}
+    repositories = [{"name": REPOSITORY}, {"name": "shop/worker"}]
+    variables = {
+        "demo_registry": REGISTRY,
+        "demo_repositories": repositories,
+        "demo_source": source,
+        "demo_directory": str(watched.place / "files"),
+    }
     broken = watched.named("demo", variables, DOCKER_HOST="unix:///nonexistent/docker.sock")
     assert broken.code != 0 and "Docker Engine" in broken.failure
     run = watched.named("demo", variables)
     assert run.code == 0, run.output
     assert found_issues(watched) == 1
-    declared = {
-        "provision_registries": [{"name": REGISTRY, "repositories": [{"name": REPOSITORY}, {"name": "shop/worker"}]}]
-    }
+    declared = {"provision_registries": [{"name": REGISTRY, "repositories": repositories}]}
     gone = watched.named("teardown", {**declared, "teardown_confirm": True})
     assert gone.code == 0, gone.output
     watched.assert_silent()

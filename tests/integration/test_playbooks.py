@@ -75,6 +75,16 @@ def written(emulator: RunningEmulator, since: int = 0) -> list[str]:
     ]
 
 
+def result_of(run: Run) -> dict[str, t.Any]:
+    """What role provision leaves in provision_result; told only with -v."""
+    return run.of("jdcloud.jcr.provision : Say what there is")[0].result["ansible_facts"]["provision_result"]
+
+
+def sums(run: Run) -> list[str]:
+    """What role provision says in the end."""
+    return run.of("jdcloud.jcr.provision : Sum up")[0].result["msg"]
+
+
 def tokens_issued(emulator: RunningEmulator) -> int:
     return sum(entry["token_issued"] for entry in emulator.requests())
 
@@ -124,7 +134,7 @@ def test_the_way_of_an_image(
 def test_results_for_later_tasks(books: Playbooks, source: str) -> None:
     """What the roles leave in provision_result, publish_result and fetch_result."""
     succeeded(books.run("provision", PROVISION))
-    provisioned = books.run("provision", PROVISION, "-v").tasks[-1].result["ansible_facts"]["provision_result"]
+    provisioned = result_of(books.run("provision", PROVISION, "-v"))
     published = books.run("publish", publish(source), "-v").tasks[-1].result["ansible_facts"]["publish_result"]
     fetched = books.run("fetch", FETCH, "-v").tasks[-1].result["ansible_facts"]["fetch_result"]
     host = provisioned["registries"][0]["uri"]
@@ -292,7 +302,9 @@ def test_teardown(books: Playbooks, emulator: RunningEmulator, source: str) -> N
     [
         ("provision", {}, "missing required arguments: provision_registries"),
         ("provision", {"provision_registries": [{"description": "x"}]}, "missing required arguments: name"),
-        ("provision", {"provision_registries": [{"name": "abcd", "purge": True}]}, "purge"),
+        ("provision", {"provision_registries": [{"name": "abcd", "prune": True}]}, "prune"),
+        ("provision", {"provision_registries": [{"name": "abcd", "purge": True}]}, "nothing would stay"),
+        ("provision", {"provision_registries": [{"name": "abcd"}, {"name": "abcd"}]}, "declared more than once"),
         ("provision", {"provision_registries": [{"name": "Bad_Name"}]}, "Bad_Name"),
         ("provision", {"provision_registries": [{"name": "abcd", "region": "nowhere"}]}, "nowhere"),
         ("publish", {"publish_registry": REGISTRY}, "missing required arguments: publish_images"),

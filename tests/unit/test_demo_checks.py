@@ -49,6 +49,13 @@ def test_a_right_prediction_passes():
     checks.was_predicted(run(task()), run(task(msg="another text")))
 
 
+def test_other_objects_than_those_of_the_plan_fail():
+    plan, done = (run(task(checks.SUMS, items=(), msg=[f"+ {name}", "created: 1"])) for name in ("one", "another"))
+    checks.was_predicted(plan, plan)
+    with pytest.raises(DemoFailed, match=r"the plan was \+ one; created: 1; what was done is \+ another; created: 1"):
+        checks.was_predicted(plan, done)
+
+
 @pytest.mark.parametrize(
     ("planned", "done", "complaint"),
     [

@@ -59,7 +59,8 @@ LAYERS = (
     ("_transport", "_files"),
     ("_connection",),
     ("_secrets",),
-    ("_declared", "_bulk", "_selection"),
+    ("_imagechoice", "_repositoryreport"),
+    ("_declared", "_bulk", "_selection", "_imagegraph", "_placeholder"),
     ("_models", "_plan", "_cascade", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
     ("_manifest", "_times", "_candidates", "_imageconfig", "_ledger", "_pattern", "_quantities", "_semver"),
     ("_estate", "_preflight"),
@@ -71,13 +72,13 @@ LEVEL = {name: -depth for depth, layer in enumerate(LAYERS) for name in layer}
 # What a file of module_utils may import beside the standard library and the files below it. _engineclient takes no more
 # from these two than the exceptions that the docker SDK lets through.
 FOREIGN = {
-    "_transport": ("requests", "urllib3"),
-    "_connection": ("requests", "urllib3"),
+    "_transport": ("urllib3",),
+    "_connection": ("certifi", "requests", "urllib3"),
     "_engineclient": ("docker", "requests.exceptions", "urllib3.exceptions"),
     "_xlsx": ("openpyxl",),
     "_host": ("ansible.module_utils",),
 }
-LIBRARIES = ("requests", "urllib3", "docker", "openpyxl")
+LIBRARIES = ("certifi", "requests", "urllib3", "docker", "openpyxl")
 # Parts of one file's work: nobody else may reach the network through them.
 PARTS = {"_connection": "_transport", "_call": "_client", "_engineclient": "_engine"}
 ANSIBLE_MODULE = "ansible.module_utils.basic"
@@ -227,7 +228,7 @@ PLANTED = {
 ALLOWED = {
     "plugins/module_utils/_rules.py": [f"from {MODULE_UTILS}._errors import JcrError", "from ._errors import JcrError"],
     "plugins/module_utils/_client.py": [f"from {MODULE_UTILS} import _rules", "import xml.etree.ElementTree"],
-    "plugins/module_utils/_transport.py": ["import requests.adapters"],
+    "plugins/module_utils/_transport.py": ["import urllib3.util"],
     "plugins/module_utils/_engineclient.py": ["import docker", "from requests.exceptions import Timeout"],
     "plugins/module_utils/_host.py": ["from ansible.module_utils.basic import AnsibleModule"],
     "plugins/action/jcr_newcomer.py": ["from ansible.plugins.action import ActionBase"],

@@ -22,10 +22,12 @@ type: stdout
 short_description: One line a task
 description:
   - Shows the tasks of jdcloud.jcr as they end, with what became of them, how long they took, and what they were for.
-  - Tasks of other collections, and those with nothing to loop over, are shown only when they fail.
+  - Tasks of other collections, and those with nothing to loop over, are shown only when they fail. Of the sums of role
+    provision the counts are shown.
 """
 
 _COLLECTION = "jdcloud.jcr."
+_SUMS = "jdcloud.jcr.provision : Sum up"
 _NAME_COLUMN = 26
 _BELOW_NAME = " " * _NAME_COLUMN
 _WIDTH = 118
@@ -69,6 +71,8 @@ class CallbackModule(CallbackBase):
             self._show(_word(changed, self._predicts), result.task, C.COLOR_CHANGED if changed else C.COLOR_OK)
             for line in self._difference():
                 self._display.display(_BELOW_NAME + line, color=C.COLOR_DIFF_ADD)
+        elif result.task.get_name() == _SUMS:
+            self._display.display(f"  {'in all':<{_NAME_COLUMN - 2}}{result.result['msg'][-1]}")
 
     def v2_runner_on_skipped(self, result: t.Any) -> None:
         _clear_line()

@@ -104,15 +104,29 @@ def test_what_is_purged(kept, patterns, purged):
     assert _declared.undeclared(PRESENT, kept, patterns) == purged
 
 
+@pytest.mark.parametrize(
+    ("patterns", "spared", "purged"),
+    [
+        (None, ["*"], []),
+        (None, [], sorted(PRESENT)),
+        (None, ["nothing/*"], sorted(PRESENT)),
+        (["shop/*"], ["*/web"], [name for name in sorted(PRESENT) if name.startswith("shop/") and name != "shop/web"]),
+    ],
+)
+def test_what_is_spared(patterns, spared, purged):
+    assert _declared.undeclared(PRESENT, set(), patterns, spared) == purged
+
+
 @pytest.mark.parametrize("patterns", [[], [""], ["shop/*", " "]])
-def test_patterns_that_match_nothing_are_refused(patterns):
-    with pytest.raises(ConfigurationError, match=re.escape("purge_patterns is empty")):
-        _declared.check_patterns(patterns)
+@pytest.mark.parametrize("option", ["purge_patterns", "purge_exclude"])
+def test_patterns_that_match_nothing_are_refused(option, patterns):
+    with pytest.raises(ConfigurationError, match=re.escape(f"{option} is empty")):
+        _declared.check_patterns(option, patterns)
 
 
 @pytest.mark.parametrize("patterns", [None, ["*"], ["a", "b*"]])
 def test_good_patterns(patterns):
-    _declared.check_patterns(patterns)
+    _declared.check_patterns("purge_patterns", patterns)
 
 
 def test_the_cap_says_number_and_names():

@@ -401,7 +401,7 @@ def test_a_time_out_has_to_be_positive(timeout):
 
 
 def test_without_requests_the_missing_library_is_named(monkeypatch):
-    monkeypatch.setattr(_transport, "requests", None)
+    monkeypatch.setattr(_transport, "urllib3", None)  # which comes with requests
     with pytest.raises(MissingLibrary, match="requests"):
         Transport("https://host.example", verify=True, timeout=1.0, clock=FakeClock())
 

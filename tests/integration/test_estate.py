@@ -1,0 +1,211 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Role provision with a whole estate: the plan says what the run does, and nothing protected goes."""
+
+from __future__ import annotations
+
+import textwrap
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from tests.support.contents import fill
+from tests.support.emulator import RunningEmulator
+from tests.support.playbooks import Playbooks, Run, playbooks
+
+NO_ENGINE = "unix:///nonexistent/docker.sock"
+SHOP = ["shop/web", "shop/cart", "shop/search"]
+Variables = dict[str, t.Any]
+
+
+@pytest.fixture
+def books(emulator: RunningEmulator, tmp_path: Path) -> Playbooks:
+    return playbooks(tmp_path, emulator, NO_ENGINE)
+
+
+def estate(*registries: Variables, **others: t.Any) -> Variables:
+    return {"provision_registries": list(registries), **others}
+
+
+def named(*names: str, **fields: t.Any) -> list[Variables]:
+    return [{"name": name, **fields} for name in names]
+
+
+def succeeded(run: Run) -> Run:
+    assert run.code == 0, run.output
+    return run
+
+
+def sums(run: Run) -> list[str]:
+    """The lines that the role ends with."""
+    return run.of("jdcloud.jcr.provision : Sum up")[-1].result["msg"]
+
+
+def writes(emulator: RunningEmulator, since: int = 0) -> list[str]:
+    return [entry["operation"] for entry in emulator.requests(since) if entry["write"]]
+
+
+def held(emulator: RunningEmulator) -> dict[str, list[str]]:
+    """The registries that there are, with their repositories."""
+    return {
+        registry["name"]: sorted(repository["name"] for repository in registry["repositories"])
+        for registry in emulator.state()["registries"]
+    }
+
+
+def planned_and_done(books: Playbooks, emulator: RunningEmulator, variables: Variables) -> tuple[Run, Run]:
+    """A check run that writes nothing, the run that it foretells exactly, and a third one with nothing to do."""
+    before = len(emulator.requests())
+    plan = succeeded(books.run("provision", variables, "--check", "--diff"))
+    assert writes(emulator, before) == []
+    run = succeeded(books.run("provision", variables, "--diff"))
+    assert plan.outline == run.outline
+    assert plan.objects == run.objects
+    assert sums(plan) == sums(run)
+    before = len(emulator.requests())
+    again = succeeded(books.run("provision", variables))
+    assert again.changed == []
+    assert writes(emulator, before) == []
+    assert "created: 0, deleted: 0" in sums(again)[-1]
+    return plan, run
+
+
+def test_from_an_empty_account(books: Playbooks, emulator: RunningEmulator) -> None:
+    """Two regions, one bulk task for each registry; also a purge where there is nothing yet."""
+    variables = estate(
+        {"name": "estate-north", "description": "All of it", "purge": True, "repositories": named(*SHOP)},
+        {"name": "estate-east", "region": "cn-east-2", "repositories": named("tools")},
+        {"name": "estate-bare"},
+        {"name": "estate-gone", "state": "absent", "repositories": named("old")},
+        provision_protected=["estate-north/base/*"],
+    )
+    plan, run = planned_and_done(books, emulator, variables)
+    assert held(emulator) == {"estate-north": sorted(SHOP), "estate-east": ["tools"], "estate-bare": []}
+    assert sums(plan) == [
+        "+ registry estate-north in cn-north-1",
+        "+ registry estate-east in cn-east-2",
+        "+ registry estate-bare in cn-north-1",
+        *(f"+ repository estate-north/{name} in cn-north-1" for name in SHOP),
+        "+ repository estate-east/tools in cn-east-2",
+        "created: 7, deleted: 0, drifted: 0, unchanged: 2",
+    ]
+    assert run.of("jdcloud.jcr.provision : Create repositories")[0].items == [True, True]
+    assert len(plan.of("jdcloud.jcr.provision : Create repositories")) == 1
+
+
+def test_all_that_can_become_of_it(books: Playbooks, emulator: RunningEmulator) -> None:
+    """Created, deleted by name, purged, spared, drifted, untouched, and a registry that goes with all in it."""
+    north = {"name": "estate-north", "repositories": named(*SHOP, "shop/old", "shop/full", "base/core", "stray")}
+    north["repositories"][0] = {"name": "shop/web", "description": "Before"}
+    fill(emulator, "estate-gone", {"lab/one": ["1.0"], "lab/two": ["1.0", "2.0"]})
+    fill(emulator, "estate-north", {"shop/full": ["1.0"]})
+    succeeded(books.run("provision", estate(north)))
+    changed = {
+        **north,
+        "purge": True,
+        "max_delete": 1,
+        "repositories": [
+            {"name": "shop/web", "description": "After"},
+            *named("shop/cart", "shop/search", "shop/new"),
+            {"name": "shop/old", "state": "absent"},
+            {"name": "shop/full", "state": "absent", "force": True},
+        ],
+    }
+    gone = {"name": "estate-gone", "state": "absent", "force": True, "repositories": named("lab/one")}
+    _plan, run = planned_and_done(books, emulator, estate(changed, gone, provision_protected=["estate-north/base/*"]))
+    assert held(emulator) == {"estate-north": ["base/core", "shop/cart", "shop/new", "shop/search", "shop/web"]}
+    assert sums(run) == [
+        "- repository estate-north/shop/old in cn-north-1",
+        "- repository estate-north/shop/full in cn-north-1",
+        "- registry estate-gone, with 3 images",
+        "- repository estate-gone/lab/one",
+        "- repository estate-gone/lab/two",
+        "- repository estate-north/stray in cn-north-1",
+        "+ repository estate-north/shop/new in cn-north-1",
+        "~ repository estate-north/shop/web in cn-north-1: description is 'Before', declared is 'After'",
+        "created: 1, deleted: 6, drifted: 1, unchanged: 3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        (
+            {"provision_protected": ["estate-*"], "provision_state": "absent"},
+            "registry 'estate-north' shall be deleted",
+        ),
+        ({"provision_protected": ["*/base"], "provision_state": "absent"}, "are protected ('estate-north/base')"),
+        ({"provision_protected": "estate-east"}, "registry 'estate-east' shall be deleted, but is protected"),
+        (
+            estate({"name": "estate-new"}, {"name": "estate-north", "protected": True, "state": "absent"}),
+            "protected: t",
+        ),
+        (estate({"name": "estate-new"}, {"name": "estate-new"}), "'estate-new' is declared more than once"),
+        (estate({"name": "estate-new", "repositories": named("ab", "ab")}), "'ab' is declared 2 times"),
+        (estate({"name": "estate-new"}, {"name": "estate-north", "purge": True}), "so that nothing would stay"),
+        (estate({"name": "estate-new", "max_delete": -1}), "max_delete of registry 'estate-new' is less than 0"),
+    ],
+)
+def test_what_is_refused_before_anything_is_sent(
+    books: Playbooks, emulator: RunningEmulator, variables: Variables, complaint: str
+) -> None:
+    """Also without a preflight, and in a check run."""
+    usual = estate({"name": "estate-north", "repositories": named(*SHOP)}, {"name": "estate-east", "state": "absent"})
+    for options in ([], ["--check"]):
+        run = books.run("provision", {**usual, "provision_preflight": False, **variables}, *options)
+        assert run.code != 0
+        assert complaint in run.failure and run.failure.startswith("Nothing was changed, because ")
+    assert emulator.requests() == []
+
+
+def test_a_teardown_that_would_take_what_is_protected(books: Playbooks, emulator: RunningEmulator) -> None:
+    declared = estate({"name": "estate-north", "repositories": named("lab/one")}, {"name": "estate-lab"})
+    succeeded(books.run("provision", declared))
+    succeeded(books.run("login", {"login_registries": ["estate-north"]}))
+    login = books.docker_config.read_bytes()
+    before = len(emulator.requests())
+    refused = books.run("teardown", {**declared, "teardown_confirm": True, "provision_protected": ["estate-north"]})
+    assert refused.code != 0
+    assert "registry 'estate-north' shall be deleted, but is protected" in refused.failure
+    assert emulator.requests(before) == []
+    assert books.docker_config.read_bytes() == login, "nobody was logged out"
+
+
+def test_a_cap_leaves_the_registry_as_it_is(books: Playbooks, emulator: RunningEmulator) -> None:
+    succeeded(books.run("provision", estate({"name": "estate-north", "repositories": named(*SHOP)})))
+    purge = {"name": "estate-north", "purge": True, "max_delete": 1, "repositories": named("shop/web", "shop/new")}
+    for options in ([], ["--check"]):
+        run = books.run("provision", estate(purge), *options)
+        assert run.code != 0
+        assert "2 repositories would be deleted, max_delete is 1: 'shop/cart', 'shop/search'" in run.failure
+    assert held(emulator) == {"estate-north": sorted(SHOP)}
+
+
+def test_purged_repositories_make_room(books: Playbooks, emulator: RunningEmulator) -> None:
+    """In the preflight, in the plan, and in the run."""
+    emulator.settings({"repository_quota": 3})
+    succeeded(books.run("provision", estate({"name": "estate-north", "repositories": named(*SHOP)})))
+    others = {"name": "estate-north", "purge": True, "repositories": named("shop/web", "shop/new", "shop/newer")}
+    planned_and_done(books, emulator, estate(others))
+    assert held(emulator) == {"estate-north": ["shop/new", "shop/newer", "shop/web"]}
+
+
+def test_the_preflight_alone_knows_what_is_protected(books: Playbooks, emulator: RunningEmulator) -> None:
+    content = textwrap.dedent("""
+        - hosts: localhost
+          gather_facts: false
+          tasks:
+            - ansible.builtin.include_role:
+                name: jdcloud.jcr.provision
+                tasks_from: preflight
+              vars:
+                provision_registries: [{name: estate-north, state: absent}]
+                provision_protected: [estate-north]
+    """)
+    run = books.play(content)
+    assert run.code != 0
+    assert "registry 'estate-north' shall be deleted, but is protected" in run.failure
+    assert emulator.requests() == []
