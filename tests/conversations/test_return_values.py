@@ -10,6 +10,7 @@ no example does. Modules that need a Docker Engine are in tests/integration/test
 
 from __future__ import annotations
 
+import json
 import typing as t
 from pathlib import Path
 
@@ -52,6 +53,26 @@ ONE_TO_CREATE = {**SHOP, "repositories": [{"name": "shop/web"}, {"name": "shop/c
 FULL = {"registry": "myshop-full"}
 FILL: list[Task] = [("jcr_registry", {"name": "myshop-full"})]
 FILL += [("jcr_token", {**FULL, "hours": hours, "min_remaining": hours * 60 - 30}) for hours in range(1, 6)]
+STEP = {"created": "2026-01-01T12:00:00Z", "created_by": "COPY shop /", "comment": "by hand", "empty_layer": False}
+CONFIG = {
+    "os": "linux",
+    "architecture": "amd64",
+    "variant": "v3",
+    "os.version": "1",
+    "created": "2026-01-01T12:00:00Z",
+    "author": "the shop",
+    "config": {
+        "Labels": {"revision": "1"},
+        "Env": ["PATH=/usr/bin"],
+        "Entrypoint": ["/shop"],
+        "Cmd": ["--port", "80"],
+        "User": "1000",
+        "WorkingDir": "/srv",
+        "ExposedPorts": {"80/tcp": {}},
+        "Volumes": {"/var/lib/shop": {}},
+    },
+    "history": [STEP, {}],
+}
 ODD_EXPIRY = {"wrong_type": {"member": "result.authorizationTokens.0.expiresAt", "value": "tomorrow"}}
 
 MORE: dict[str, list[More]] = {
@@ -79,7 +100,7 @@ MORE: dict[str, list[More]] = {
         More({"name": ["-"]}, fails=True),
         More(SHOP, first=[("jcr_repository", {**SHOP, "name": "shop/worker", "description": "By night"})]),
     ],
-    "jcr_image_info": [More({**SHOP, "tag": ["."]}, fails=True), More(SHOP)],
+    "jcr_image_info": [More({**SHOP, "tag": ["."]}, fails=True), More(SHOP), More({**SHOP, "config": True})],
     "jcr_token_info": [
         More({"registry": ["-"]}, fails=True),
         More(SHOP, faults=fault("describeAuthorizationTokens", ODD_EXPIRY)),
@@ -124,6 +145,7 @@ def run_more(account: Account, run: Run, name: str, documented: Documented) -> N
     for registry, contents in CONTENTS.items():
         client = fill(account.emulator, registry, contents)
         push_index(client, "shop/web", "2.0")
+        client.push_image("shop/web", "3.0", b"layer", config=json.dumps(CONFIG).encode())
         assert client.get_manifest("shop/web", "1.0").ok, "an image that was pulled"
     for more in MORE[name]:
         account.emulator.faults([])

@@ -64,7 +64,7 @@ class Documented:
         self, value: t.Any, doc: t.Mapping[str, t.Any], promised: t.Collection[str], where: str, path: str
     ) -> None:
         if value is None:
-            assert "null" in str(doc["description"]), f"{where}: {path} is null, which is not documented"
+            assert "null" in str(doc["description"]).lower(), f"{where}: {path} is null, which is not documented"
             return
         if doc["type"] != "raw":
             assert _KINDS[type(value)] == doc["type"], f"{where}: {path} is {value!r}, documented as {doc['type']}"
