@@ -173,8 +173,8 @@ EXAMPLES = r"""
 
 - name: Delete what no tag stands for any more, 50 images at most
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
+    registry: myshop
+    repository: shop/web
     state: absent
     tag_status: untagged
     older_than: 1d
@@ -182,8 +182,8 @@ EXAMPLES = r"""
 
 - name: Delete the nightly builds of more than two weeks ago, but always keep the last five
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
+    registry: myshop
+    repository: shop/web
     state: absent
     pattern: nightly-*
     older_than: 14d
@@ -191,8 +191,8 @@ EXAMPLES = r"""
 
 - name: Keep the three newest releases of the first major version, and whatever is stable
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
+    registry: myshop
+    repository: shop/web
     state: absent
     semver: ^1.0
     keep_newest: 3
@@ -201,8 +201,8 @@ EXAMPLES = r"""
 
 - name: Delete what nobody has pulled for half a year, unless it is in production
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
+    registry: myshop
+    repository: shop/web
     state: absent
     pulled_before: 26w
     exclude: [prod-*, latest]
@@ -210,8 +210,8 @@ EXAMPLES = r"""
 
 - name: Take one tag off, and fail where that could cost another one
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
+    registry: myshop
+    repository: shop/web
     tag: candidate
     state: absent
     siblings: refuse

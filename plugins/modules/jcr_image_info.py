@@ -255,17 +255,17 @@ images:
       type: dict
       contains:
         created:
-          description: When it was built, as the builder wrote it.
+          description: When it was built, as the builder wrote it; null if that is not told.
           returned: always
           type: str
           sample: "2026-01-01T12:00:00.123456789Z"
         author:
-          description: Who built it.
+          description: Who built it; null if that is not told.
           returned: always
           type: str
           sample: null
         platform:
-          description: The platform that it runs on.
+          description: The platform that it runs on; null if that is not told.
           returned: always
           type: str
           sample: linux/amd64
@@ -292,12 +292,12 @@ images:
           elements: str
           sample: [--port, "80"]
         user:
-          description: The user that it runs as.
+          description: The user that it runs as; null if that is not told.
           returned: always
           type: str
           sample: "1000"
         working_dir:
-          description: The directory that it runs in.
+          description: The directory that it runs in; null if that is not told.
           returned: always
           type: str
           sample: /srv
@@ -320,17 +320,17 @@ images:
           elements: dict
           contains:
             created:
-              description: When.
+              description: When; null if that is not told.
               returned: always
               type: str
               sample: "2026-01-01T12:00:00Z"
             created_by:
-              description: By which command.
+              description: By which command; null if that is not told.
               returned: always
               type: str
               sample: COPY shop /usr/bin/shop
             comment:
-              description: A remark of the builder.
+              description: A remark of the builder; null if that is not told.
               returned: always
               type: str
               sample: buildkit.dockerfile.v0

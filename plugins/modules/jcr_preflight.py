@@ -95,7 +95,8 @@ extends_documentation_fragment:
   - jdcloud.jcr.attributes
 attributes:
   diff_mode:
-    support: none
+    support: N/A
+    details: Nothing is ever changed.
 notes:
   - The clock fails the check when it is more than 15 minutes off. How much the service bears is not documented; the
     modules of this collection follow its time, other clients may not.

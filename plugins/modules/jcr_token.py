@@ -66,6 +66,10 @@ options:
       - With neither this nor O(token), those in O(cache) are released.
     type: bool
     default: false
+attributes:
+  idempotent:
+    support: partial
+    details: But for O(state=rotated), which gets a new token each time.
 extends_documentation_fragment:
   - jdcloud.jcr.token
   - jdcloud.jcr.connection

@@ -4,12 +4,16 @@
 
 """What modules return is what they document, and all that they document is returned at times.
 
-Each module's examples are run in check mode, for real, and again; after that, what makes the module fail or return what
-no example does. Modules that need a Docker Engine are in tests/integration/test_examples_docker.py.
+Each module's examples are run; in the controller's process in check mode first, and again afterwards, which proves the
+attributes that are documented (in both ways the ritual does: test_ritual.py). After that comes what makes the module
+fail or return what no example does. Modules that need a Docker Engine are in
+tests/integration/test_examples_docker.py.
 """
 
 from __future__ import annotations
 
+import functools
+import json
 import typing as t
 from pathlib import Path
 
@@ -52,6 +56,26 @@ ONE_TO_CREATE = {**SHOP, "repositories": [{"name": "shop/web"}, {"name": "shop/c
 FULL = {"registry": "myshop-full"}
 FILL: list[Task] = [("jcr_registry", {"name": "myshop-full"})]
 FILL += [("jcr_token", {**FULL, "hours": hours, "min_remaining": hours * 60 - 30}) for hours in range(1, 6)]
+STEP = {"created": "2026-01-01T12:00:00Z", "created_by": "COPY shop /", "comment": "by hand", "empty_layer": False}
+CONFIG = {
+    "os": "linux",
+    "architecture": "amd64",
+    "variant": "v3",
+    "os.version": "1",
+    "created": "2026-01-01T12:00:00Z",
+    "author": "the shop",
+    "config": {
+        "Labels": {"revision": "1"},
+        "Env": ["PATH=/usr/bin"],
+        "Entrypoint": ["/shop"],
+        "Cmd": ["--port", "80"],
+        "User": "1000",
+        "WorkingDir": "/srv",
+        "ExposedPorts": {"80/tcp": {}},
+        "Volumes": {"/var/lib/shop": {}},
+    },
+    "history": [STEP, {}],
+}
 ODD_EXPIRY = {"wrong_type": {"member": "result.authorizationTokens.0.expiresAt", "value": "tomorrow"}}
 
 MORE: dict[str, list[More]] = {
@@ -79,7 +103,7 @@ MORE: dict[str, list[More]] = {
         More({"name": ["-"]}, fails=True),
         More(SHOP, first=[("jcr_repository", {**SHOP, "name": "shop/worker", "description": "By night"})]),
     ],
-    "jcr_image_info": [More({**SHOP, "tag": ["."]}, fails=True), More(SHOP)],
+    "jcr_image_info": [More({**SHOP, "tag": ["."]}, fails=True), More(SHOP), More({**SHOP, "config": True})],
     "jcr_token_info": [
         More({"registry": ["-"]}, fails=True),
         More(SHOP, faults=fault("describeAuthorizationTokens", ODD_EXPIRY)),
@@ -101,15 +125,35 @@ def test_return_values(emulator: RunningEmulator, tmp_path: Path, name: str, way
 
 
 def run_examples(account: Account, run: Run, name: str, documented: Documented) -> None:
-    """Each in check mode, for real, and again; once is enough where nothing is ever changed."""
     prepare(WORLDS[name], account)
-    modes = (True, False, False) if WORLDS[name].changes else (False,)
+    thorough = run is run_here and bool(WORLDS[name].changes)
+    changed_again = []
     for example in examples(name):
-        for check in modes[:1] if example.get("check_mode") else modes:
-            options = for_home(example[f"jdcloud.jcr.{name}"] or {}, account)
-            result = run(account, name, options, check=check)
-            assert not result.get("failed"), result["msg"]
-            documented.check(result, example["name"])
+        do = functools.partial(run_example, account, run, name, example, documented)
+        if thorough or "check_mode" in example:
+            predicted = do(check=True)
+        if "check_mode" not in example:
+            done = do()
+        if thorough and "check_mode" not in example:
+            assert predicted["changed"] is done["changed"], example["name"]
+            changed_again += [example["name"]] if do()["changed"] else []
+    assert documented.attributes["check_mode"] == "full"
+    assert not thorough or bool(changed_again) is (documented.attributes["idempotent"] != "full"), changed_again
+
+
+def run_example(
+    account: Account, run: Run, name: str, example: dict[str, t.Any], documented: Documented, *, check: bool = False
+) -> dict[str, t.Any]:
+    """The result of one example, which has to be as documented."""
+    before = len(account.emulator.requests())
+    options = for_home(example[f"jdcloud.jcr.{name}"] or {}, account)
+    result = run(account, name, options, check=check)
+    assert not result.get("failed"), result["msg"]
+    documented.check(result, example["name"])
+    assert ("diff" in result) is (documented.attributes["diff_mode"] == "full")
+    log = account.emulator.requests(before)
+    assert not check or [entry for entry in log if entry["write"] or entry["token_issued"]] == []
+    return result
 
 
 def for_home(options: dict[str, t.Any], account: Account) -> dict[str, t.Any]:
@@ -124,6 +168,7 @@ def run_more(account: Account, run: Run, name: str, documented: Documented) -> N
     for registry, contents in CONTENTS.items():
         client = fill(account.emulator, registry, contents)
         push_index(client, "shop/web", "2.0")
+        client.push_image("shop/web", "3.0", b"layer", config=json.dumps(CONFIG).encode())
         assert client.get_manifest("shop/web", "1.0").ok, "an image that was pulled"
     for more in MORE[name]:
         account.emulator.faults([])

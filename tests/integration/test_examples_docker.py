@@ -22,12 +22,13 @@ from tests.support.playbooks import playbooks
 from tests.support.returned import Documented
 from tests.support.tasks import WAYS, Account
 
-# Options that make the module fail.
+# Options that make the module fail after its examples, once no image can be deleted any more.
 FAILURES: dict[str, dict[str, t.Any]] = {
-    "jcr_image": {"registry": "nowhere", "repository": "shop/web", "source": "web:build"},
+    "jcr_image": {"registry": "myshop", "repository": "shop/web", "state": "absent", "pattern": "nightly-*"},
     "jcr_preflight": {"registries": [{"name": "-"}]},
     "jcr_on_host": {"step": "engine_inspect", "arguments": {}},
 }
+NO_DELETING = {"match": {"operation": "deleteImage"}, "times": None, "action": {"status": {"http": 403}}}
 
 
 @pytest.mark.parametrize("name", [name for name, world in WORLDS.items() if world.engine])
@@ -43,6 +44,7 @@ def test_examples(name: str, emulator: RunningEmulator, docker_engine: RunningEn
         with local_images(docker_engine.docker_host, WORLDS[name].images):
             run = play(books, name, in_process=in_process)
         assert_as_documented(name, run, documented)
+    emulator.faults([NO_DELETING])
     failed = WAYS["module"](account, name, FAILURES[name])
     assert failed["failed"]
     documented.check(failed, "failure")

@@ -13,11 +13,15 @@ from tests.support.emulator import RunningEmulator
 
 
 def fill(emulator: RunningEmulator, name: str, contents: t.Mapping[str, t.Sequence[str]]) -> dataplane.RegistryClient:
-    """Create a registry with these repositories, each with one image for each of its tags; the client can push more."""
+    """Create a registry with these repositories, each with one image for each of its tags; the client can push more.
+
+    Of a tag that stands there several times, the earlier images are without a tag in the end.
+    """
     client = dataplane.Account(emulator).declare(name, *contents)
     for repository, tags in contents.items():
-        for tag in tags:
-            client.push_image(repository, tag, f"{repository}:{tag}".encode())
+        for number, tag in enumerate(tags):
+            again = f" {number}" if tag in tags[:number] else ""
+            client.push_image(repository, tag, f"{repository}:{tag}{again}".encode())
     return client
 
 

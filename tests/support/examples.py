@@ -22,7 +22,7 @@ import docker
 import yaml
 
 from tests.support import images
-from tests.support.contents import fill
+from tests.support.contents import fill, push_index
 from tests.support.playbooks import Playbooks, Run
 from tests.support.returned import Documented
 from tests.support.tasks import Account, run_here
@@ -39,6 +39,11 @@ class World:
     registries: t.Mapping[str, t.Mapping[str, t.Sequence[str]]] = dataclasses.field(default_factory=dict)
     # Settings of the emulator.
     settings: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    # Registry, repository and tag of an index, whose images have no tag.
+    index: tuple[str, str, str] | None = None
+    # The days for which all of this has been there, and how many tokens the examples have issued.
+    age: int = 0
+    issues: int = 0
     # Whether a Docker Engine is needed, and the local images that it has.
     engine: bool = False
     images: tuple[str, ...] = ()
@@ -65,14 +70,13 @@ WORLDS = {
         ),
     ),
     "jcr_repository": World(
-        {"myshop": {"shop/old": [], "try/new": [], "lab/web": ["1.0"]}},
+        {"myshop": {"shop/old": [], "lab/web": [], "base/os": ["1.0"], "try/new": []}},
         changes=(
             "A repository",
             "Several repositories",
             "These repositories and no others below shop/, but never delete more than 2",
+            "These repositories and no others, but nothing below base/ is touched",
             "See what else a purge would delete, with its images",
-            "Nothing below try/ any more",
-            "No such repositories (they have to be empty)",
             "No such repository, and none of its images",
         ),
     ),
@@ -98,7 +102,19 @@ WORLDS = {
         ),
     ),
     "jcr_image": World(
-        {"myshop": {"shop/web": []}},
+        {
+            "myshop": {
+                "shop/web": [
+                    *("untagged", "untagged", "prod-1"),
+                    *(f"nightly-{night}" for night in range(1, 7)),
+                    *("1.0.0", "1.1.0", "1.2.0", "1.3.0"),
+                    *(f"try-{number}" for number in range(1, 4)),
+                    "candidate",
+                ]
+            }
+        },
+        index=("myshop", "shop/web", "prod-2"),
+        age=200,
         engine=True,
         images=("web:build",),
         changes=(
@@ -106,11 +122,16 @@ WORLDS = {
             "Push it under several tags",
             "Delete a tag",
             "Delete the image of a digest, whatever its tags",
+            "Delete what no tag stands for any more, 50 images at most",
+            "Delete the nightly builds of more than two weeks ago, but always keep the last five",
+            "Keep the three newest releases of the first major version, and whatever is stable",
+            "Delete what nobody has pulled for half a year, unless it is in production",
+            "Take one tag off, and fail where that could cost another one",
         ),
     ),
     "jcr_registry_info": World(SHOP),
     "jcr_repository_info": World(SHOP),
-    "jcr_image_info": World(SHOP),
+    "jcr_image_info": World(SHOP, issues=1),
     "jcr_token_info": World(SHOP),
     "jcr_quota_info": World(SHOP),
     "jcr_preflight": World(SHOP, engine=True, images=("web:build",)),
@@ -128,7 +149,10 @@ def prepare(world: World, account: Account) -> None:
     """Make the registries of a world and the files of its user."""
     account.emulator.settings(dict(world.settings))
     for registry, contents in world.registries.items():
-        fill(account.emulator, registry, contents)
+        client = fill(account.emulator, registry, contents)
+        if world.index and world.index[0] == registry:
+            push_index(client, *world.index[1:])
+    account.emulator.clock(advance_seconds=world.age * 86400)
     keys = {"access_key": account.emulator.access_key, "secret_key": account.emulator.secret_key}
     (account.home / ".jdc").mkdir()
     lines = ["[production]", *(f"{key} = {value}" for key, value in keys.items())]
