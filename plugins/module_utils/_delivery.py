@@ -73,7 +73,6 @@ class Delivery:
 
         for tag in tags:
             put_tag(repository, tag, document, self.guards)
-            self.progress.tell("tag", tag=tag, digest=document.descriptor.digest)
             yield tag
 
     def retagged(self, tags: t.Iterable[str], digest: str) -> t.Iterator[str]:

@@ -117,7 +117,6 @@ class LocalContent:
         for layer in pushed.get("layers", []):
             delivery.layer_told(layer)
         delivery.pushed(pushed["digest"], pushed)
-        delivery.progress.tell("tag", tag=tag, digest=pushed["digest"])
         return pushed["digest"]
 
     def _look_again(self, delivery: Delivery, tag: str) -> None:

@@ -33,6 +33,7 @@ class PushedImage(ImageResource):
         super().__init__(host)
         self.transfer = no_transfer()
         self.pushed: dict[str, str] = {}  # the digests that this task has given to tags
+        self.there: dict[str, t.Any] | None = None  # the content, as the repository has it already
         self.writing = False
         self.repository_key = f"repository {self.repository}"
         self.source_key = f"local image {self.params['source']}"
@@ -53,6 +54,7 @@ class PushedImage(ImageResource):
             _rules.digest(self.params["expected_digest"])
         if self.params["create_repository"]:
             _rules.repository_name_to_create(self.repository)
+        self.session.transfer_options()
         self._check_source()
         self.content = self._content()
         self.content.check()
@@ -120,7 +122,7 @@ class PushedImage(ImageResource):
         if not self.writing:
             self.guards.check({tag: before[tag]["digest"] for tag in open_tags if before[tag]})
             self.there = self._present_elsewhere() if open_tags else None
-        facts = told(self.there) if self.there else self.content.facts
+        facts = self._facts()
         for tag in self.tags:
             wanted[tag] = {"same": True}
             if tag in open_tags:
@@ -128,6 +130,10 @@ class PushedImage(ImageResource):
         if self.params["remove_local_source"]:
             wanted[self.source_key] = None
         return wanted
+
+    def _facts(self) -> dict[str, t.Any]:
+        """What is known beforehand of what the tags will stand for."""
+        return told(self.there) if self.there else self.content.facts
 
     def _need_room(self, before: State) -> None:
         if before[self.repository_key] is None and self.session.registry_host(self.registry) and not self.writing:
@@ -179,6 +185,7 @@ class PushedImage(ImageResource):
             try:
                 for tag in steps:
                     self.pushed[tag] = delivery.digest
+                    progress.tell("tag", tag=tag, digest=delivery.digest)
                     yield tag
                 self.content.named(delivery, tags)
             except Exception as error:
@@ -190,7 +197,7 @@ class PushedImage(ImageResource):
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
         result = super().result(plan, after)
-        image, facts = result["image"], self.content.facts
+        image, facts = result["image"], self._facts()
         for name in ("media_type", "size", "platforms"):
             image[name] = image[name] or facts.get(name)
         image["platforms"] = image["platforms"] or self.content.platforms
