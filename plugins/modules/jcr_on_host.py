@@ -19,6 +19,7 @@ options:
     type: str
     required: true
     choices:
+      - engine_describe
       - engine_inspect
       - archive_inspect
       - logins_read

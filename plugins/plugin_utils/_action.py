@@ -25,6 +25,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Deadline
+from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import engine_address
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -40,6 +41,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._host import (
     validated,
     with_secrets,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import LayerEvent, Progress
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 
@@ -221,10 +223,24 @@ class DistantHost(ControllerHost):
 
 
 class DistantEngine:
-    """The Docker Engine of another host: the part of _engine.Engine that resources use."""
+    """The Docker Engine of another host: the part of _engine.Engine that resources use.
+
+    The events of a transfer cannot stream from there: C(progress) is told when the transfer is over, once of each layer
+    that came to its end, and not at all of a transfer that failed.
+    """
 
     def __init__(self, host: DistantHost) -> None:
+        self._host = host
         self._call = host.call
+
+    def check(self) -> None:
+        """Refuse options that can never work; what the host's own environment says is seen there only."""
+        options = {name: self._host.params.get(name) for name in ENGINE_OPTIONS}
+        if options["docker_host"]:
+            engine_address(**options).check()
+
+    def describe(self) -> dict[str, t.Any]:
+        return self._call("engine_describe", {})
 
     def inspect(self, reference: str) -> dict[str, t.Any] | None:
         return self._call("engine_inspect", {"reference": reference})
@@ -232,20 +248,45 @@ class DistantEngine:
     def tag(self, source: str, target: str) -> None:
         self._call("engine_tag", {"source": source, "target": target})
 
-    def remove(self, reference: str) -> None:
-        self._call("engine_remove", {"reference": reference})
+    def remove(self, reference: str, force: bool = False) -> list[dict[str, str]]:
+        return self._call("engine_remove", {"reference": reference, "force": force})
 
-    def push(self, reference: str, username: str, password: Secret, *, deadline: Deadline) -> dict[str, t.Any]:
-        return self._transfer("engine_push", reference, username, password, deadline)
+    def push(
+        self,
+        reference: str,
+        username: str,
+        password: Secret,
+        *,
+        deadline: Deadline,
+        progress: Progress | None = None,
+    ) -> dict[str, t.Any]:
+        return self._transfer("engine_push", reference, username, password, deadline, progress)
 
-    def pull(self, reference: str, username: str, password: Secret, *, deadline: Deadline) -> dict[str, t.Any]:
-        return self._transfer("engine_pull", reference, username, password, deadline)
+    def pull(
+        self,
+        reference: str,
+        username: str,
+        password: Secret,
+        *,
+        deadline: Deadline,
+        progress: Progress | None = None,
+    ) -> dict[str, t.Any]:
+        return self._transfer("engine_pull", reference, username, password, deadline, progress)
 
     def _transfer(
-        self, step: str, reference: str, username: str, password: Secret, deadline: Deadline
+        self,
+        step: str,
+        reference: str,
+        username: str,
+        password: Secret,
+        deadline: Deadline,
+        progress: Progress | None,
     ) -> dict[str, t.Any]:
         arguments = {"reference": reference, "username": username, "seconds": deadline.left()}
-        return self._call(step, arguments, [password])
+        answer = self._call(step, arguments, [password])
+        for layer in answer["layers"] if progress else ():
+            progress(LayerEvent(layer["id"], layer["state"], layer["bytes"] or 0, layer["bytes"]))
+        return answer
 
 
 class DistantArchives:
