@@ -24,7 +24,9 @@ SPEC = ArgumentSpec(
         "step": {"type": "str", "required": True, "choices": [*READING, *WRITING]},
         "arguments": {"type": "dict", "required": True},
         "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
-        "config_path": {"type": "path"},
+        "users": {"type": "list", "elements": "str"},
+        "config_path": {"type": "str"},
+        "store": {"type": "str", "default": "auto"},
     },
 ).merge(DOCKER)
 
@@ -93,17 +95,16 @@ def _push_archive(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret
 
 
 def _read_logins(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
-    config = host.docker_config()
-    return {"path": config.path, "logins": config.read(arguments["hosts"]), "private": config.is_private()}
+    return host.docker_logins().read(arguments["hosts"])
 
 
 def _write_logins(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
-    usernames = arguments["usernames"].items()
-    return host.docker_config().write({name: (user, secret) for (name, user), secret in zip(usernames, secrets)})
+    logins = {name: (username, secret) for (name, username), secret in zip(arguments["usernames"].items(), secrets)}
+    return host.docker_logins().write(arguments["user"], logins)
 
 
 def _erase_logins(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
-    return host.docker_config().erase(arguments["hosts"])
+    return host.docker_logins().erase(arguments["user"], arguments["hosts"])
 
 
 STEPS: t.Mapping[str, t.Callable[[t.Any, dict[str, t.Any], list[Secret]], t.Any]] = {

@@ -34,6 +34,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._host import (
     ENGINE_OPTIONS,
+    LOGIN_OPTIONS,
     Build,
     ControllerHost,
     failed,
@@ -190,8 +191,8 @@ class DistantHost(ControllerHost):
     def archives(self) -> DistantArchives:
         return DistantArchives(self)
 
-    def docker_config(self) -> DistantDockerConfig:
-        return DistantDockerConfig(self)
+    def docker_logins(self) -> DistantLogins:
+        return DistantLogins(self)
 
     def given(self, name: str) -> t.Any:
         """An option as it was given: a path's ~ is to become the home of the host's user, not of this process."""
@@ -200,7 +201,7 @@ class DistantHost(ControllerHost):
     def call(self, step: str, arguments: dict[str, t.Any], secrets: t.Sequence[Secret] = ()) -> t.Any:
         """Run one step on the host; returns its answer, or raises the error that it failed with."""
         action = self._action
-        names = (*ENGINE_OPTIONS, "config_path")
+        names = (*ENGINE_OPTIONS, *LOGIN_OPTIONS)
         options = {name: self.given(name) for name in names if self.given(name) is not None}
         options.update(step=step, arguments=arguments, secrets=[secret.reveal() for secret in secrets])
         with account_hidden(action):
@@ -327,31 +328,22 @@ class DistantArchives:
             return self._call("archive_push", {**arguments, "seconds": deadline.left()}, [renew()])
 
 
-class DistantDockerConfig:
-    """The docker logins of another host or user, as _dockerlogin.DockerConfig offers them."""
+class DistantLogins:
+    """The docker logins of another host or user, as _userlogins.UserLogins offers them."""
 
     def __init__(self, host: DistantHost) -> None:
         self._call = host.call
-        self._read: dict[str, t.Any] = {}
 
-    @property
-    def path(self) -> str:
-        """The file, once it has been read."""
-        return self._read["path"]
+    def read(self, hosts: t.Sequence[str]) -> list[dict[str, t.Any]]:
+        return self._call("logins_read", {"hosts": list(hosts)})
 
-    def is_private(self) -> bool:
-        return self._read["private"]
+    def write(self, user: str | None, logins: t.Mapping[str, tuple[str, Secret]]) -> bool:
+        usernames = {host: username for host, (username, password) in logins.items()}
+        arguments = {"user": user, "usernames": usernames}
+        return self._call("logins_write", arguments, [password for username, password in logins.values()])
 
-    def read(self, hosts: t.Sequence[str]) -> dict[str, dict[str, t.Any] | None]:
-        self._read = self._call("logins_read", {"hosts": list(hosts)})
-        return self._read["logins"]
-
-    def write(self, entries: t.Mapping[str, tuple[str, Secret]]) -> None:
-        usernames = {host: username for host, (username, password) in entries.items()}
-        self._call("logins_write", {"usernames": usernames}, [password for username, password in entries.values()])
-
-    def erase(self, hosts: t.Sequence[str]) -> None:
-        self._call("logins_erase", {"hosts": list(hosts)})
+    def erase(self, user: str | None, hosts: t.Sequence[str]) -> bool:
+        return self._call("logins_erase", {"user": user, "hosts": list(hosts)})
 
 
 def _secret_in_async_result() -> JcrError:
