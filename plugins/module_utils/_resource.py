@@ -51,8 +51,8 @@ class Host(t.Protocol):
     def archives(self) -> t.Any:
         """The archives of images on the machine that the task is meant for, as _archives.Archives offers them."""
 
-    def docker_config(self) -> t.Any:
-        """The docker logins of the machine and user that the task is meant for, as _dockerlogin.DockerConfig."""
+    def docker_logins(self) -> t.Any:
+        """The docker logins of the machine and users that the task is meant for, as _userlogins.UserLogins."""
 
 
 class Failed(t.NamedTuple):

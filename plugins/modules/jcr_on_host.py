@@ -19,6 +19,7 @@ options:
     type: str
     required: true
     choices:
+      - engine_describe
       - engine_inspect
       - archive_inspect
       - logins_read
@@ -38,9 +39,17 @@ options:
     type: list
     elements: str
     default: []
+  users:
+    description: Whose docker configurations, for the steps about logins.
+    type: list
+    elements: str
   config_path:
     description: The docker configuration, for the steps about logins.
-    type: path
+    type: str
+  store:
+    description: Where the logins are, for the steps about them.
+    type: str
+    default: auto
 extends_documentation_fragment:
   - jdcloud.jcr.docker
   - jdcloud.jcr.attributes
