@@ -44,6 +44,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Tran
 
 ASKED_NAMES = 100  # of new repositories of one registry; that they are free is known from the listing anyway
 _UNKNOWN = "it is not known whether the registry exists"
+_LEAVING = "is taken; by the one in another region that is declared absent, it seems"
 
 Rule = t.Callable[[str], t.Any]
 
@@ -55,7 +56,8 @@ Rule = t.Callable[[str], t.Any]
 class Place:
     """A region with what is known of it, and the task's options.
 
-    C(scattered) are the names of registries that are declared in several regions.
+    C(scattered) are the names of registries that are declared in several regions, C(leaving) of those that are declared
+    absent in one.
     """
 
     session: Session | None
@@ -63,6 +65,7 @@ class Place:
     blocked: str | None
     params: t.Mapping[str, t.Any]
     scattered: frozenset[str] = frozenset()
+    leaving: frozenset[str] = frozenset()
 
     def rule(self, documented: Rule, addressable: Rule) -> Rule:
         """The rule that a name to create has to follow, by O(validate_names)."""
@@ -112,6 +115,10 @@ def _registry_name(place: Place, declared: Registry) -> tuple[Row, bool | None]:
             cure = "Names are unique among all regions, by the documents: choose another one in one of them."
             return warn("registry_name", obj, "is free, but declared in another region as well", cure), exists
         return ok("registry_name", obj, "is free"), exists
+    except AlreadyExists as error:
+        if name in place.leaving:
+            return warn("registry_name", obj, _LEAVING, "Delete that one first, as role provision does."), exists
+        return _trouble("registry_name", obj, error), exists
     except JcrError as error:
         return _trouble("registry_name", obj, error), exists
 

@@ -27,6 +27,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import FileErr
 MAX_FILE_SIZE = 8 * 1024 * 1024
 _PRIVATE_FILE = 0o600
 _PRIVATE_DIRECTORY = 0o700
+_SHARED = "others may use it, and it has other things in it: they would be shut out"
 _NOT_OURS_ALONE = 0o077
 _LONGEST_POLL = 0.05  # seconds between two tries for a lock
 _LINK = "a symbolic link"
@@ -120,7 +121,8 @@ def private_directory(path: str, create: bool = True) -> None:
     """Make sure that path is a directory of mode 0700 that belongs to us; its parents are made too.
 
     With create=False nothing is written: what is there is checked, and a missing directory is no error.
-    Raises FileError when it is a link, not a directory, or belongs to somebody else.
+    Raises FileError when it is a link, not a directory, belongs to somebody else, or is open to others and clearly has
+    another use.
     """
     path = os.path.abspath(path)  # without a slash at the end, which would follow a link
     with _failing_as("use the directory", path):
@@ -139,9 +141,16 @@ def private_directory(path: str, create: bool = True) -> None:
             if found.st_uid != os.geteuid():
                 raise FileError(f"it belongs to user id {found.st_uid}", cure="Name a directory of your own.")
             if create and stat.S_IMODE(found.st_mode) != _PRIVATE_DIRECTORY:
+                if found.st_mode & stat.S_ISVTX or _has_directories(handle):  # /tmp, a home, a disk: it has other uses
+                    raise FileError(_SHARED, cure="Name a directory that has no other use.")
                 os.fchmod(handle, _PRIVATE_DIRECTORY)
         finally:
             os.close(handle)
+
+
+def _has_directories(handle: int) -> bool:
+    with os.scandir(handle) as entries:
+        return any(entry.is_dir(follow_symlinks=False) for entry in entries)
 
 
 @contextlib.contextmanager

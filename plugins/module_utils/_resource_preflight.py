@@ -168,7 +168,8 @@ class PreflightResource(Resource):
         quotas = found.quotas if found else {}
         names = [registry.name for registry in self.registries if registry.present]
         scattered = frozenset(name for name, count in collections.Counter(names).items() if count > 1)
-        place = _checks.Place(self.sessions.get(region), quotas, blocked, self.params, scattered)
+        leaving = frozenset(registry.name for registry in self.registries if not registry.present)
+        place = _checks.Place(self.sessions.get(region), quotas, blocked, self.params, scattered, leaving)
         rows = [_probe.region(region, found)]
         exists: dict[Registry, bool | None] = {}
         for registry in self.registries:

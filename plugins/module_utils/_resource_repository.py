@@ -44,6 +44,7 @@ SPEC = ArgumentSpec(
         "max_delete": {"type": "int", "default": 10},
         "allow_empty": {"type": "bool", "default": False},
         "concurrency": {"type": "int", "default": 8},
+        "validate_quota": {"type": "bool", "default": True},
     },
     mutually_exclusive=(("name", "repositories"), ("description", "repositories")),
     required_one_of=(("name", "repositories"),),
@@ -213,7 +214,8 @@ class RepositoryResource(ServiceResource):
         one, the service judges.
         """
         growth = len(plan.to_do(CREATE)) - len(plan.to_do(DELETE))
-        if growth > 0 and self._in_use is not None and not self._room_checked:
+        wanted = self.params["validate_quota"] and not self._room_checked
+        if wanted and growth > 0 and self._in_use is not None:
             self.session.need_quota("repository", growth, used=self._in_use)
         self._room_checked = True
 

@@ -94,6 +94,13 @@ options:
     type: int
     default: 8
     version_added: 0.2.0
+  validate_quota:
+    description:
+      - Whether the quota is looked at before the first repository is created, also in check mode.
+      - With V(false) the service judges when it is asked to create; for check mode after tasks whose deletes make room.
+    type: bool
+    default: true
+    version_added: 0.2.0
 extends_documentation_fragment:
   - jdcloud.jcr.state
   - jdcloud.jcr.drift

@@ -380,6 +380,13 @@ def test_a_name_that_another_account_has(account: Account, run: Run) -> None:
     assert "registry 'myshop' is taken already" in message
 
 
+def test_a_name_that_becomes_free(account: Account, run: Run) -> None:
+    made(account, {"name": "myshop"})
+    moved = [{"name": "myshop", "state": "absent"}, {"name": "myshop", "region": EAST}]
+    verdict, message, cure = Look(account, run, registries=moved).one("registry_name", f"myshop in {EAST}")
+    assert (verdict, "declared absent" in message, "first" in cure) == (WARN, True, True)
+
+
 def test_one_name_in_two_regions(account: Account, run: Run) -> None:
     look = Look(account, run, registries=[{"name": "myshop"}, {"name": "myshop", "region": EAST}])
     for region in (HERE, EAST):

@@ -193,6 +193,30 @@ def test_purged_repositories_make_room(books: Playbooks, emulator: RunningEmulat
     assert held(emulator) == {"estate-north": ["shop/new", "shop/newer", "shop/web"]}
 
 
+def test_what_is_deleted_makes_room(books: Playbooks, emulator: RunningEmulator) -> None:
+    """Registries and repositories that earlier tasks of the run delete, also in the plan."""
+    emulator.settings({"registry_quota": 2, "repository_quota": 1})
+    had = [{"name": "estate-old"}, {"name": "estate-north", "repositories": named("shop/old")}]
+    succeeded(books.run("provision", estate(*had)))
+    repositories = [*named("shop/old", state="absent"), *named("shop/new")]
+    wanted = [
+        {"name": "estate-old", "state": "absent"},
+        {"name": "estate-new"},
+        {"name": "estate-north", "repositories": repositories},
+    ]
+    planned_and_done(books, emulator, estate(*wanted))
+    assert held(emulator) == {"estate-new": [], "estate-north": ["shop/new"]}
+
+
+def test_a_registry_that_moves_to_another_region(books: Playbooks, emulator: RunningEmulator) -> None:
+    """Its name is unique among all regions: it is free once the old one is deleted."""
+    old = {"name": "estate-north", "region": "cn-north-1"}
+    succeeded(books.run("provision", estate(old)))
+    moved = estate({**old, "state": "absent"}, {"name": "estate-north", "region": "cn-east-2"})
+    planned_and_done(books, emulator, moved)
+    assert [entry["region"] for entry in emulator.state()["registries"]] == ["cn-east-2"]
+
+
 def test_the_preflight_alone_knows_what_is_protected(books: Playbooks, emulator: RunningEmulator) -> None:
     content = textwrap.dedent("""
         - hosts: localhost

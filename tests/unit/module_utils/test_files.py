@@ -336,6 +336,18 @@ def test_a_wider_directory_is_tightened_unless_only_looked_at(tmp_path):
     assert not (tmp_path / "absent").exists()
 
 
+@pytest.mark.parametrize(("mode", "inside"), [(0o1777, []), (0o755, ["other"])], ids=["as /tmp", "as a home"])
+def test_a_directory_with_another_use_is_not_closed_to_others(tmp_path, mode, inside):
+    place = tmp_path / "shared"
+    place.mkdir()
+    for name in inside:
+        (place / name).mkdir()
+    place.chmod(mode)
+    with pytest.raises(FileError, match="they would be shut out"):
+        _files.private_directory(str(place))
+    assert mode_of(place) == mode
+
+
 @pytest.mark.parametrize("create", [True, False])
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_a_directory_that_is_a_link_is_refused(tmp_path, create, slash):
