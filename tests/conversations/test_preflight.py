@@ -632,7 +632,7 @@ def test_the_engine_is_not_asked_without_images(account: Account, run: Run) -> N
         ({"registries": [{"name": "myshop", "repositories": ["a/b", "a/b"]}]}, "is declared twice"),
         ({"registries": [{"name": "myshop", "repositories": [{}]}]}, "cannot be understood"),
         ({"registries": [{"region": HERE}]}, "issing required arguments: name"),
-        ({"registries": [{"name": "myshop", "purge": True}]}, "purge"),
+        ({"registries": [{"name": "myshop", "prune": True}]}, "prune"),
         ({"tokens_needed": -1, "registries": [{"name": "myshop"}]}, "tokens_needed"),
         ({"deadline": 0}, "deadline is 0 seconds"),
     ],
