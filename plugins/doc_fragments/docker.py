@@ -36,9 +36,16 @@ options:
     description: The key of O(tls_client_cert).
     type: path
   docker_timeout:
-    description: How many seconds the engine may stay silent.
+    description: How many seconds the engine may take for anything but a push or a pull.
     type: float
     default: 60.0
+  idle_timeout:
+    description:
+      - How many seconds the engine may stay silent within a push or a pull; then the transfer is given up.
+      - A registry may take minutes to file a large layer, and the engine says nothing meanwhile.
+    type: float
+    default: 300.0
+    version_added: 0.2.0
   allow_insecure_docker_host:
     description:
       - Whether an engine on another machine may be spoken to without TLS.

@@ -25,21 +25,22 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, FileError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Redactor, Secret
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NOT_FOUND = "credentials not found in native keychain"  # the text by which docker itself knows this answer
 _MAX_ANSWER = 64 * 1024
 _LONGEST_MESSAGE = 200
 
 
 class CredentialStore:
-    """The store that config.json calls name; its helper has timeout seconds to answer.
+    """The store that config.json calls name, or that the task has C(chosen); its helper has timeout seconds to answer.
 
     Every method raises ConfigurationError when the program is not installed, and FileError when it fails, does not
     answer in time, or answers something else than the protocol's.
     """
 
-    def __init__(self, name: str, *, clock: Clock, timeout: float = 30.0) -> None:
+    def __init__(self, name: str, *, clock: Clock, timeout: float = 30.0, chosen: bool = False) -> None:
         self._name = name
+        self._chosen = chosen
         self._clock = clock
         self._timeout = timeout
 
@@ -106,18 +107,24 @@ class CredentialStore:
     def _program(self) -> str:
         """The helper's absolute path; never a program from the present directory."""
         program = f"docker-credential-{self._name}"
-        if not _NAME.fullmatch(self._name):
+        if not NAME.fullmatch(self._name):
             raise ConfigurationError(
                 "the docker configuration names a credential store that cannot be a program's name",
                 cure="Correct credsStore or credHelpers in the docker configuration.",
             )
         path = shutil.which(program)
-        if path is None or not os.path.isabs(path):
+        if path is not None and os.path.isabs(path):
+            return path
+        if self._chosen:
             raise ConfigurationError(
-                f"the docker configuration names a credential store, but its program {program} is not installed",
-                cure=f"Install {program}, or take it out of credsStore or credHelpers in the docker configuration.",
+                f"store is {self._name!r}, but there is no program {program}",
+                cure=f"Install {program} where the login is to be, in a directory on PATH; or choose another store.",
             )
-        return path
+        raise ConfigurationError(
+            f"the docker configuration names a credential store, but its program {program} is not installed",
+            cure=f"Install {program}, take it out of credsStore or credHelpers in the docker configuration, "
+            "or set store to file.",
+        )
 
     def _failure(self, action: str, host: str, cause: str) -> FileError:
         return FileError(

@@ -16,15 +16,19 @@ A symbolic link (dotfiles managers) is followed, as the docker CLI does, but onl
 from __future__ import annotations
 
 import base64
-import binascii
-import dataclasses
-import json
-import math
 import os
 import re
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
+from ansible_collections.jdcloud.jcr.plugins.module_utils._configjson import (
+    Login,
+    auths,
+    decode_entry,
+    dump,
+    keys_of,
+    parse,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._credentialstore import CredentialStore
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import FileError, RuleError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._files import (
@@ -38,28 +42,25 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 
 Logins = t.Mapping[str, tuple[str, Secret]]
 
+AUTO, FILE = "auto", "file"  # every other store is the name of a credential helper
+
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-_REPAIR = "Correct the file by hand: it is not replaced, because it may hold other logins."
-
-
-@dataclasses.dataclass(frozen=True)
-class _Login:
-    """What is kept for a host; both are None for an entry without a password of its own."""
-
-    username: str | None
-    password: Secret | None
 
 
 class DockerConfig:
     """The logins of one config.json.
 
+    C(store) says where they are to be: AUTO is where the file itself says that docker looks for a host, FILE is the
+    file, and anything else the credential helper of that name; for the latter two the file is made to say so.
     Nothing is read or made before a method is called. Every method raises FileError when the file is broken, not to be
-    trusted, or a credential store fails, and RuleError for a host that is none.
+    trusted, or a credential store fails, ConfigurationError when the program of a credential store is not installed,
+    and RuleError for a host that is none.
     """
 
-    def __init__(self, path: str, *, clock: Clock, lock_wait: float = 30.0) -> None:
+    def __init__(self, path: str, *, clock: Clock, store: str = AUTO, lock_wait: float = 30.0) -> None:
         self.path = path
         self._clock = clock
+        self._wanted = store
         self._lock_wait = lock_wait
 
     def read(self, hosts: t.Iterable[str]) -> dict[str, dict[str, str | None] | None]:
@@ -69,6 +70,11 @@ class DockerConfig:
         """
         document = self._load(self._file())
         return {host: _summary(self._login(document, host)) for host in hosts}
+
+    def stores(self, hosts: t.Iterable[str]) -> dict[str, str]:
+        """For each host where docker itself looks for its login: FILE, or the name of a credential helper."""
+        document = self._load(self._file())
+        return {host: _told_to_docker(document, host) or FILE for host in hosts}
 
     def is_private(self) -> bool:
         """Whether nobody but its owner can read the file; also if there is none yet."""
@@ -100,7 +106,10 @@ class DockerConfig:
         return True
 
     def erase(self, hosts: t.Iterable[str]) -> bool:
-        """Remove the logins of these hosts, in all spellings docker knows; returns whether there were any."""
+        """Remove the logins of these hosts, in all spellings docker knows; returns whether there were any.
+
+        What write() says about the store of a host is taken back as well.
+        """
         hosts = list(hosts)
         if not any(self.read(hosts).values()):
             return False
@@ -111,45 +120,67 @@ class DockerConfig:
                 store = self._store(document, host)
                 if store is not None:
                     store.erase(host)
-                for key in _keys_of(document, host):
-                    del _auths(document)[key]
+                for key in self._own_keys(document, host):
+                    del auths(document)[key]
+                if self._wanted != AUTO and (document.get("credHelpers") or {}).get(host) == self._helper(
+                    document, host
+                ):
+                    _leave_to_default(document, host)
             self._save(path, document)
         return True
 
     # --- one login ---------------------------------------------------------------------------------------------------
 
-    def _login(self, document: dict[str, t.Any], host: str) -> _Login | None:
+    def _login(self, document: dict[str, t.Any], host: str) -> Login | None:
         store = self._store(document, host)
-        keys = _keys_of(document, host)
+        keys = self._own_keys(document, host)
         if store is not None:
             found = store.get(host)
-            return _Login(*found) if found else (_Login(None, None) if keys else None)
-        return _decode_entry(_auths(document)[keys[0]]) if keys else None
+            return Login(*found) if found else (Login(None, None) if keys else None)
+        return decode_entry(auths(document)[keys[0]]) if keys else None
+
+    def _own_keys(self, document: dict[str, t.Any], host: str) -> list[str]:
+        """The keys of C(auths) for this host in our store. docker leaves an empty entry for a login in a helper."""
+        keys = keys_of(document, host)
+        told, ours = _told_to_docker(document, host), self._helper(document, host)
+        if told == ours:
+            return keys
+        return [key for key in keys if not ours and decode_entry(auths(document)[key]).password]
 
     def _is_there(self, document: dict[str, t.Any], host: str, username: str, password: Secret) -> bool:
-        if self._login(document, host) != _Login(username, password):
+        if self._login(document, host) != Login(username, password):
             return False
-        return _auths(document).get(host) == self._entry(document, host, username, password)
+        if _told_to_docker(document, host) != self._helper(document, host):
+            return False
+        return auths(document).get(host) == self._entry(document, host, username, password)
 
     def _put(self, document: dict[str, t.Any], host: str, username: str, password: Secret) -> None:
         store = self._store(document, host)
         if store is not None and store.get(host) != (username, password):
             store.store(host, username, password)
-        _auths(document)[host] = self._entry(document, host, username, password)
+        auths(document)[host] = self._entry(document, host, username, password)
+        if self._wanted != AUTO:
+            _tell_docker(document, host, self._helper(document, host))
 
     def _entry(self, document: dict[str, t.Any], host: str, username: str, password: Secret) -> dict[str, str]:
         """What stands in C(auths): with a credential store an empty entry, as docker login leaves it."""
-        if self._store(document, host) is not None:
+        if self._helper(document, host):
             return {}
         login = f"{username}:{password.reveal()}".encode("utf-8", "surrogatepass")
         return {"auth": base64.b64encode(login).decode("ascii")}
 
+    def _helper(self, document: dict[str, t.Any], host: str) -> str:
+        """The credential helper that the login of this host is to be in; the empty text for the file."""
+        if self._wanted == AUTO:
+            return _told_to_docker(document, host)
+        return "" if self._wanted == FILE else self._wanted
+
     def _store(self, document: dict[str, t.Any], host: str) -> CredentialStore | None:
-        """The credential store that docker would ask for this host, if any."""
+        """The credential store of this host, if any."""
         if not _HOST.fullmatch(host):
             raise RuleError(f"{host!r} is not a registry host", cure="Use a host name, with :port if it needs one.")
-        helper = (document.get("credHelpers") or {}).get(host, document.get("credsStore"))
-        return CredentialStore(helper, clock=self._clock) if helper else None
+        helper = self._helper(document, host)
+        return CredentialStore(helper, clock=self._clock, chosen=self._wanted != AUTO) if helper else None
 
     # --- the file ----------------------------------------------------------------------------------------------------
 
@@ -182,18 +213,13 @@ class DockerConfig:
         if not content or not content.strip():
             return {}  # docker takes an empty file for a configuration without logins too (measured, docker CLI 28.2.2)
         try:
-            return _parse(content)
+            return parse(content)
         except FileError as error:
             error.about("read", f"'{path}'")
             raise
 
     def _save(self, path: str, document: dict[str, t.Any]) -> None:
-        text = json.dumps(document, indent="\t", ensure_ascii=False)
-        try:
-            content = text.encode("utf-8")
-        except UnicodeEncodeError:  # a lone surrogate: only its escape can stand in a file
-            content = json.dumps(document, indent="\t").encode("ascii")
-        write_private(path, content)
+        write_private(path, dump(document))
 
 
 def default_config_path(environ: t.Mapping[str, str], home: str) -> str:
@@ -201,93 +227,44 @@ def default_config_path(environ: t.Mapping[str, str], home: str) -> str:
     return os.path.join(environ.get("DOCKER_CONFIG") or os.path.join(home, ".docker"), "config.json")
 
 
-def _auths(document: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The C(auths) of a parsed file, put in if there are none."""
-    if document.get("auths") is None:
-        document["auths"] = {}
-    return document["auths"]
+def config_path(given: str | None, environ: t.Mapping[str, str], home: str) -> str:
+    """The whole path of a docker configuration: C(given), in which C(~) is the home directory, or the default one."""
+    if not given:
+        return default_config_path(environ, home)
+    if given == "~" or given.startswith("~/"):
+        given = home + given[1:]
+    return os.path.abspath(os.path.expanduser(os.path.expandvars(given)))
 
 
-def _keys_of(document: dict[str, t.Any], host: str) -> list[str]:
-    """The keys of C(auths) that docker takes for this host: its name first, then as an address (C(https://HOST/v1/))."""
-    keys = [key for key in _auths(document) if re.sub("^https?://", "", key).split("/", 1)[0] == host]
-    return sorted(keys, key=lambda key: key != host)
+def _told_to_docker(document: dict[str, t.Any], host: str) -> str:
+    """The credential helper that docker asks for a host, by C(credHelpers) and then C(credsStore); empty for the file.
+
+    An empty helper of a host means the file, whatever C(credsStore) says (measured with docker CLI 28.2.2).
+    """
+    return (document.get("credHelpers") or {}).get(host, document.get("credsStore")) or ""
 
 
-def _summary(login: _Login | None) -> dict[str, str | None] | None:
+def _tell_docker(document: dict[str, t.Any], host: str, helper: str) -> None:
+    """Make docker look for a host in this helper, or in the file if that is the empty text.
+
+    The empty helper is written only where C(credsStore) makes it necessary: skopeo and podman take it for a program.
+    """
+    if _told_to_docker(document, host) == helper:
+        return
+    if helper or document.get("credsStore"):
+        document["credHelpers"] = {**(document.get("credHelpers") or {}), host: helper}
+    else:
+        _leave_to_default(document, host)
+
+
+def _leave_to_default(document: dict[str, t.Any], host: str) -> None:
+    helpers = document["credHelpers"]
+    del helpers[host]
+    if not helpers:
+        del document["credHelpers"]
+
+
+def _summary(login: Login | None) -> dict[str, str | None] | None:
     if login is None:
         return None
     return {"username": login.username, "fingerprint": login.password.fingerprint() if login.password else None}
-
-
-def _decode_entry(entry: t.Mapping[str, t.Any]) -> _Login:
-    """The login of an entry of C(auths), as docker reads it. One that docker cannot use either has no password."""
-    if entry.get("identitytoken") or entry.get("registrytoken"):
-        return _Login(None, None)
-    if not entry.get("auth"):
-        username, password = entry.get("username"), entry.get("password")
-    else:
-        try:
-            decoded = base64.b64decode(entry["auth"], validate=True).decode("utf-8")
-        except (binascii.Error, ValueError, TypeError):
-            return _Login(None, None)
-        username, _colon, password = decoded.partition(":")
-    if not isinstance(username, str) or not isinstance(password, str) or not password:
-        return _Login(None, None)
-    return _Login(username, Secret(password))
-
-
-def _parse(content: bytes) -> dict[str, t.Any]:
-    """The document of a config.json. Raises FileError for what writing it back could lose or docker would refuse."""
-    try:
-        document = json.loads(
-            content.decode("utf-8"),
-            object_pairs_hook=_object_without_doubles,
-            parse_constant=_refuse_number,
-            parse_float=_finite,
-        )
-    except json.JSONDecodeError as error:
-        raise FileError(
-            f"it is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}", cure=_REPAIR
-        ) from error
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise FileError(f"it is not UTF-8 text: byte {error.start}, in line {line}", cure=_REPAIR) from error
-    except ValueError as error:
-        raise FileError(f"it is not valid JSON: {error}", cure=_REPAIR) from error
-    except RecursionError as error:
-        raise FileError("it is nested too deeply", cure=_REPAIR) from error
-    _check_shape(document)
-    return document
-
-
-def _check_shape(document: t.Any) -> None:
-    """Refuse a document in which the parts that we handle are not what docker has there; null is as good as absent."""
-    if not isinstance(document, dict):
-        raise FileError("it is not a JSON object", cure=_REPAIR)
-    for name, kind in (("auths", dict), ("credHelpers", str)):
-        part = document.get(name)
-        if part is None:
-            continue
-        if not isinstance(part, dict) or not all(isinstance(value, kind) for value in part.values()):
-            raise FileError(f"its '{name}' is not an object of {kind.__name__} values", cure=_REPAIR)
-    if not isinstance(document.get("credsStore"), (str, type(None))):
-        raise FileError("its 'credsStore' is not a text", cure=_REPAIR)
-
-
-def _object_without_doubles(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
-
-
-def _refuse_number(text: str) -> t.NoReturn:
-    raise ValueError(f"{text} is not a number of JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("a number is too large")
-    return number

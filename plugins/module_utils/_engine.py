@@ -8,7 +8,8 @@ This module util is private to the collection.
 
 Credentials go to the engine with the one call that needs them: nothing is logged in, and no login that is stored on the
 machine is used or changed. Streams are read line by line (C(_stream)) and end by themselves, by a silence, or with the
-task's deadline: then the connection is closed, upon which the engine gives the transfer up.
+task's deadline: then the connection is closed, upon which the engine gives the transfer up. While an engine puts a push
+off, the registry is asked whether there is any hope.
 """
 
 from __future__ import annotations
@@ -17,37 +18,33 @@ import contextlib
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
+from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import EngineAddress, engine_address
 from ansible_collections.jdcloud.jcr.plugins.module_utils._engineclient import (
     CONNECTION_ERRORS,
-    DEFAULT_HOST,
     APIError,
-    EngineAddress,
     EngineClient,
     NotFound,
     ReadTimeout,
     connect,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._enginefault import cannot_connect
+from ansible_collections.jdcloud.jcr.plugins.module_utils._enginefault import cannot_connect, fell_silent
+from ansible_collections.jdcloud.jcr.plugins.module_utils._enginewords import classify
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    DeadlineExceeded,
     EngineError,
     ImageNotFound,
     JcrError,
     RuleError,
     TransferFailed,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import LayerLog, Progress
+from ansible_collections.jdcloud.jcr.plugins.module_utils._pushprobe import push_refusal
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Redactor, Secret
-from ansible_collections.jdcloud.jcr.plugins.module_utils._stream import (
-    Patience,
-    PullStream,
-    PushStream,
-    classify,
-    events,
-)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._stream import Patience, PullStream, PushStream, events
+from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import is_loopback
 
 DEFAULT_TAG = "latest"
-TIMEOUT_SECONDS = 60.0
-IDLE_SECONDS = 300.0  # a registry may take minutes to file a large layer, and the engine says nothing meanwhile
 _NO_DIGEST = "sha256:" + "0" * 64  # of no image
 
 Fold = t.Union[PushStream, PullStream]
@@ -57,38 +54,20 @@ Start = t.Callable[[EngineClient, dict[str, str]], t.Iterable[t.Union[bytes, str
 class Engine:
     """A Docker Engine; connects with the first call.
 
-    C(docker_host) as the docker CLI takes it (unix, tcp, https, ssh); the C(tls) options as in community.docker;
-    C(docker_timeout) in seconds for anything but a transfer, C(idle_timeout) for the silence within one. Every method
-    raises EngineError if the engine cannot be reached, MissingLibrary without the docker library, and
-    ConfigurationError for a C(docker_host) over which a secret would travel in clear.
+    C(options) as engine_address() takes them: C(docker_host), those for TLS, C(docker_timeout) in seconds for anything
+    but a transfer, C(idle_timeout) for the silence within one. Every method raises EngineError if the engine cannot be
+    reached, MissingLibrary without the docker library, and ConfigurationError for a C(docker_host) that is none, or
+    over which a secret would travel in clear.
     """
 
-    def __init__(
-        self,
-        docker_host: str | None = None,
-        *,
-        tls: bool | None = None,
-        tls_verify: bool | None = None,
-        tls_ca_path: str | None = None,
-        tls_client_cert: str | None = None,
-        tls_client_key: str | None = None,
-        docker_timeout: float | None = None,
-        allow_insecure_docker_host: bool | None = None,
-        idle_timeout: float = IDLE_SECONDS,
-        clock: Clock | None = None,
-    ) -> None:
-        self.address = EngineAddress(
-            docker_host=docker_host or DEFAULT_HOST,
-            tls=bool(tls or tls_verify),
-            tls_verify=bool(tls_verify),
-            tls_ca_path=tls_ca_path,
-            tls_client=(tls_client_cert, tls_client_key) if tls_client_cert or tls_client_key else None,
-            allow_insecure=bool(allow_insecure_docker_host),
-            timeout=docker_timeout or TIMEOUT_SECONDS,
-            idle=idle_timeout,
-        )
+    def __init__(self, docker_host: str | None = None, *, clock: Clock | None = None, **options: t.Any) -> None:
+        self.address = engine_address(docker_host, **options)
         self._clock = clock or Clock()
         self._client: EngineClient | None = None
+
+    def check(self) -> None:
+        """Refuse options that can never work (ConfigurationError); nothing is tried."""
+        self.address.check()
 
     def describe(self) -> dict[str, t.Any]:
         """C(version), C(api_version), C(os), C(architecture), and C(store): classic or containerd.
@@ -105,13 +84,14 @@ class Engine:
         }
 
     def inspect(self, reference: str) -> dict[str, t.Any] | None:
-        """An image by name, digest or id: C(id), C(repo_digests), C(repo_tags), C(size) in bytes, C(os),
-        C(architecture), C(created); None if the engine does not have it."""
+        """An image by name, digest or id: C(id), C(repo_digests), C(repo_tags), C(diff_ids) of its layers, C(size) in
+        bytes, C(os), C(architecture), C(created); None if the engine does not have it."""
         found = self._call(lambda client: client.inspect_image(reference), missing=None)
         return found and {
             "id": found["Id"],
             "repo_digests": found.get("RepoDigests") or [],
             "repo_tags": found.get("RepoTags") or [],
+            "diff_ids": (found.get("RootFS") or {}).get("Layers") or [],
             "size": found.get("Size"),
             "os": found.get("Os"),
             "architecture": found.get("Architecture"),
@@ -131,15 +111,24 @@ class Engine:
         removed = self._call(lambda client: client.remove_image(reference, force=force), missing=[])
         return [{key.lower(): value for key, value in step.items()} for step in removed or []]
 
-    def push(self, reference: str, username: str, password: Secret, *, deadline: Deadline) -> dict[str, t.Any]:
+    def push(
+        self,
+        reference: str,
+        username: str,
+        password: Secret,
+        *,
+        deadline: Deadline,
+        progress: Progress | None = None,
+    ) -> dict[str, t.Any]:
         """Push the local image of this name; returns PushStream.verdict() and C(seconds).
 
-        Raises ImageNotFound (no such local image), TransferRefused, Unreachable, TransferFailed, DeadlineExceeded.
+        C(progress) is told of each layer as it goes (LayerEvent). Raises ImageNotFound (no such local image),
+        LoginRefused (another token may help), TransferRefused, Unreachable, TransferFailed, DeadlineExceeded.
         """
         image = _tagged(reference, "push")
         tag = image.tag or DEFAULT_TAG  # without one, the engine would push all tags
-        fold = PushStream(tag)
-        transfer = _Transfer(self._connected(), self.address, image, username, password)
+        fold = PushStream(tag, LayerLog(self._clock.monotonic, progress))
+        transfer = _Transfer(self._connected(), self.address, image, username, password, self._clock)
         began = self._clock.monotonic()
         with _about("push", reference):
             transfer.run(
@@ -147,21 +136,32 @@ class Engine:
             )
             return {**fold.verdict(), "seconds": round(self._clock.monotonic() - began, 3)}
 
-    def pull(self, reference: str, username: str, password: Secret, *, deadline: Deadline) -> dict[str, t.Any]:
-        """Pull by tag or digest; returns C(id), C(digest) and C(repo_digests) of what is there now.
+    def pull(
+        self,
+        reference: str,
+        username: str,
+        password: Secret,
+        *,
+        deadline: Deadline,
+        progress: Progress | None = None,
+    ) -> dict[str, t.Any]:
+        """Pull by tag or digest; returns C(id), C(digest) and C(repo_digests) of what is there now, together with
+        PullStream.transfer() and C(seconds).
 
-        An older image of the same name is never taken for the new one. Raises as push() does; ImageNotFound if the
-        registry does not have the image.
+        An older image of the same name is never taken for the new one. C(progress) and what is raised as in push();
+        ImageNotFound if the registry does not have the image.
         """
         image = ImageReference.parse(reference)
         wanted = image.digest or image.tag or DEFAULT_TAG
-        fold = PullStream(image.digest)
-        transfer = _Transfer(self._connected(), self.address, image, username, password)
+        fold = PullStream(image.digest, LayerLog(self._clock.monotonic, progress))
+        transfer = _Transfer(self._connected(), self.address, image, username, password, self._clock)
+        began = self._clock.monotonic()
         with _about("pull", reference):
             transfer.run(
                 lambda client, auth: client.pull(image.name, tag=wanted, stream=True, auth_config=auth), fold, deadline
             )
-            return self._pulled(image, *fold.verdict())
+            there = self._pulled(image, *fold.verdict())
+            return {**there, **fold.transfer(), "seconds": round(self._clock.monotonic() - began, 3)}
 
     def _pulled(self, image: ImageReference, digest: str | None, short_id: str | None) -> dict[str, t.Any]:
         named = image.with_digest(image.digest) if image.digest else image.with_tag(image.tag or DEFAULT_TAG)
@@ -207,43 +207,62 @@ class _Transfer:
     """One push or pull: its stream, and what becomes of its failures."""
 
     def __init__(
-        self, client: EngineClient, address: EngineAddress, image: ImageReference, username: str, password: Secret
+        self,
+        client: EngineClient,
+        address: EngineAddress,
+        image: ImageReference,
+        username: str,
+        password: Secret,
+        clock: Clock,
     ) -> None:
         self._client = client
         self._address = address
         self._image = image
+        self._login = (username, password)
         self._auth = {"username": username, "password": password.reveal()}
         self._redactor = Redactor([password])
+        self._clock = clock
 
     def run(self, start: Start, fold: Fold, deadline: Deadline) -> None:
         """Feed all events of the stream to C(fold)."""
-        with self._client.transfer(deadline):
-            try:
-                with contextlib.closing(start(self._client, self._auth)) as chunks, self._client.hung_up_in_time():
-                    self._feed(fold, chunks, deadline)
-            except APIError as error:
-                raise self._classified(error) from error
-            except CONNECTION_ERRORS as error:
-                deadline.check()
-                raise self._broken(error, fold) from error
+        try:
+            with self._client.transfer(deadline):
+                self._stream(start, fold, deadline)
+        except DeadlineExceeded as error:
+            error.cause += f"; {fold.progress()}"
+            raise
+
+    def _stream(self, start: Start, fold: Fold, deadline: Deadline) -> None:
+        try:
+            with contextlib.closing(start(self._client, self._auth)) as chunks, self._client.hung_up_in_time():
+                self._feed(fold, chunks, deadline)
+        except APIError as error:
+            raise self._classified(error) from error
+        except CONNECTION_ERRORS as error:
+            deadline.check()
+            raise self._broken(error, fold) from error
 
     def _feed(self, fold: Fold, chunks: t.Iterable[bytes | str], deadline: Deadline) -> None:
         patience, waits = Patience(), 0
         for event in events(chunks):
             deadline.check()
             fold.feed(self._redactor.scrub(event) if "error" in event or "errorDetail" in event else event)
-            if isinstance(fold, PushStream) and fold.waits > waits:
-                waits = fold.waits
-                finding = self._ask_registry()
-                if patience.lost(finding):
-                    finding.cause += f" (given up early: the Docker Engine had put the push off {waits} times)"
-                    raise finding
+            if isinstance(fold, PushStream) and fold.layers.waits > waits:
+                waits = fold.layers.waits
+                lost = patience.lost(self._ask_registry(deadline))
+                if lost is not None:
+                    lost.cause += f" (given up early: the Docker Engine had put the push off {waits} times)"
+                    raise lost
 
-    def _ask_registry(self) -> JcrError | None:
-        """What the registry refuses this very engine with just now; None if it answers or that cannot be known.
+    def _ask_registry(self, deadline: Deadline) -> JcrError | None:
+        """What the registry refuses just now, by its answer to this very engine, or else to an upload of our own.
 
-        Asked for a digest that does not exist, so that no pull is counted.
+        None if it answers, or if that cannot be known.
         """
+        return self._ask_through_engine() or self._ask_directly(deadline)
+
+    def _ask_through_engine(self) -> JcrError | None:
+        """By asking for a digest that does not exist, so that no pull is counted."""
         try:
             self._client.inspect_distribution(str(self._image.with_digest(_NO_DIGEST)), auth_config=self._auth)
         except NotFound:
@@ -254,16 +273,24 @@ class _Transfer:
             return None
         return None
 
+    def _ask_directly(self, deadline: Deadline) -> JcrError | None:
+        """A loopback address is the registry's only where the engine is: nobody else is to get the password."""
+        host = self._image.host or ""
+        if not host or (is_loopback(host) and not self._address.is_here):
+            return None
+        return push_refusal(self._image, *self._login, clock=self._clock, deadline=deadline)
+
     def _classified(self, error: APIError) -> JcrError:
         return classify(self._redactor.scrub(str(error.explanation or error)))
 
     def _broken(self, error: BaseException, fold: Fold) -> JcrError:
         if self._client.streamed is None and not isinstance(error, ReadTimeout):
             return cannot_connect(error, self._address.docker_host)
+        what = "hung up"
+        if fell_silent(error):
+            what = f"said nothing for {self._address.idle:g} seconds"
         return TransferFailed(
-            f"the Docker Engine hung up or fell silent ({type(error).__name__}); {fold.progress()}",
-            cure="Look into the Docker Engine's log.",
-            retryable=True,
+            f"the Docker Engine {what}; {fold.progress()}", cure="Look into the Docker Engine's log.", retryable=True
         )
 
 

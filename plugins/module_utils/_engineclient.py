@@ -10,16 +10,15 @@ This module util is private to the collection; the only file that imports docker
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import socket
 import sys
 import threading
 import traceback
 import typing as t
-import urllib.parse
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Deadline
+from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import EngineAddress
 from ansible_collections.jdcloud.jcr.plugins.module_utils._enginefault import cannot_connect
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, MissingLibrary
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import is_loopback
@@ -45,44 +44,12 @@ except ImportError:
 # The SDK's exceptions are taken from here: nobody else imports docker.
 __all__ = (
     "CONNECTION_ERRORS",
-    "DEFAULT_HOST",
     "APIError",
-    "EngineAddress",
     "EngineClient",
     "NotFound",
     "ReadTimeout",
     "connect",
 )
-
-DEFAULT_HOST = "unix:///var/run/docker.sock"
-
-
-@dataclasses.dataclass(frozen=True)
-class EngineAddress:
-    """Where a Docker Engine is and how to speak to it; times in seconds.
-
-    C(timeout) is for an ordinary call, C(idle) the longest silence within a transfer.
-    """
-
-    docker_host: str
-    tls: bool
-    tls_verify: bool
-    tls_ca_path: str | None
-    tls_client: tuple[str | None, str | None] | None
-    allow_insecure: bool
-    timeout: float
-    idle: float
-
-    def check(self) -> None:
-        """Passwords go to the engine in a header: never in clear over a network. Raises ConfigurationError."""
-        parts = urllib.parse.urlsplit(self.docker_host if "://" in self.docker_host else f"tcp://{self.docker_host}")
-        in_clear = parts.scheme in ("tcp", "http") and not self.tls
-        if in_clear and not self.allow_insecure and not is_loopback(parts.netloc):
-            raise ConfigurationError(
-                f"docker_host {self.docker_host!r} is another machine and its connection is not encrypted, "
-                "so that anybody on the way could read the token",
-                cure="Set tls_verify (and tls_ca_path), or use ssh://.",
-            )
 
 
 class EngineClient(APIClient):

@@ -37,6 +37,11 @@ def cannot_connect(error: BaseException, docker_host: str) -> EngineError:
     return EngineError(f"the Docker Engine at {docker_host} cannot be reached: {cause}", cure=cure)
 
 
+def fell_silent(error: BaseException) -> bool:
+    """Whether an engine said nothing for too long, rather than hanging up."""
+    return any("timed out" in str(each) for each in _chain(error))
+
+
 def _reason(chain: t.Sequence[BaseException]) -> tuple[str, str]:
     for error in chain:
         if isinstance(error, ssl.SSLError):
@@ -45,7 +50,7 @@ def _reason(chain: t.Sequence[BaseException]) -> tuple[str, str]:
             return "the name of its machine is not known", "Check docker_host."
         if isinstance(error, OSError) and error.errno in _CURES:
             return _CURES[error.errno]
-    if any("timed out" in str(error) for error in chain):
+    if fell_silent(chain[0]):
         return _CURES[errno.ETIMEDOUT]
     if any(isinstance(error, ValueError) for error in chain):
         return "what answers there is not a Docker Engine", "Check docker_host."

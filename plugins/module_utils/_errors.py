@@ -285,6 +285,13 @@ class DeleteCapExceeded(JcrError):
     cure = "Nothing was deleted. Raise max_delete if all of that shall go."
 
 
+class TagProtected(JcrError):
+    """A tag holds other content, and overwrite or immutable_tags forbid to move it."""
+
+    kind = "tag_protected"
+    cure = "No tag that is protected was moved. Choose another tag, or allow this one to be moved."
+
+
 class ImageInUse(JcrError):
     """An image that was to be deleted is needed by one that stays."""
 
@@ -358,6 +365,13 @@ class TransferRefused(JcrError):
 
     kind = "transfer_refused"
     cure = "Check that the repository exists and that the token is of this registry."
+
+
+class LoginRefused(TransferRefused):
+    """A registry does not accept the login of a push or a pull, or not any more: another token may help."""
+
+    kind = "login_refused"
+    cure = "The token may have expired or been released: run the task again, which gets another one."
 
 
 class TransferFailed(JcrError):

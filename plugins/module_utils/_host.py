@@ -17,7 +17,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, JcrError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import DOCKER, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource, run
@@ -26,6 +25,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Redact
 Build = t.Callable[[Host], Resource]
 
 ENGINE_OPTIONS = tuple(DOCKER.options)
+LOGIN_OPTIONS = ("users", "config_path", "store")
 _SEE_DOCUMENTATION = "See the module's documentation."
 
 
@@ -48,18 +48,23 @@ class LocalHost:
         self.redactor.add(secret)
         self.secrets.append(secret)
 
-    # Both ports are imported where they are first used: most modules need neither, and docker's SDK is slow to load.
+    # The ports are imported where they are first used: most modules need none, and docker's SDK is slow to load.
 
     def engine(self) -> t.Any:
         from ansible_collections.jdcloud.jcr.plugins.module_utils._engine import Engine
 
         return Engine(**engine_options(self.params, self.environ))
 
-    def docker_config(self) -> t.Any:
-        from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerlogin import DockerConfig, default_config_path
+    def archives(self) -> t.Any:
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._archives import Archives
 
-        path = self.params.get("config_path") or default_config_path(self.environ, self.home)
-        return DockerConfig(path, clock=Clock())
+        return Archives()
+
+    def docker_logins(self) -> t.Any:
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._userlogins import UserLogins
+
+        users, path, store = (self.params.get(name) for name in LOGIN_OPTIONS)
+        return UserLogins(users, path, store, environ=self.environ, home=self.home)
 
 
 class Module(AnsibleModule):

@@ -101,7 +101,8 @@ class ImageGraph:
             shielded = digest in kept and not self._parents[digest] - going
             if tags and digest not in going and not shielded:
                 untagged[digest] = tuple(sorted(tags))
-        return Deletion(self._waves(going), untagged, kept)
+        in_order = {digest: kept[digest] for digest in self.images if digest in kept}
+        return Deletion(self._waves(going), untagged, in_order)
 
     def _with_belongings(self, digests: t.Collection[str], spared: t.Container[str]) -> set[str]:
         found, todo = set(digests), list(digests)

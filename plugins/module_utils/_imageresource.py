@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
+from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import no_transfer
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, NotFound
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagechoice import CHOOSING, SPARING
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import NONE, Plan, State
@@ -23,14 +24,6 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource
 
 DEFAULT_TAG = "latest"
-NO_TRANSFER = {
-    "layers_total": 0,
-    "layers_pushed": 0,
-    "layers_existing": 0,
-    "layers_mounted": 0,
-    "bytes_sent": 0,
-    "seconds": 0.0,
-}
 
 
 class ImageResource(ServiceResource):
@@ -39,7 +32,7 @@ class ImageResource(ServiceResource):
     The keys of the state are tags, or the one digest that was given.
     """
 
-    shown: tuple[str, ...] = ("digest",)
+    shown: tuple[str, ...] = ("digest", "media_type", "size", "platforms")
     usual_deadline = None  # a large image takes its time; the engine ends a transfer that falls silent
 
     def __init__(self, host: Host) -> None:
@@ -59,11 +52,15 @@ class ImageResource(ServiceResource):
 
     def purpose(self) -> tuple[str, str]:
         place = f"'{self.repository}' of registry '{self.registry}'{self.place}"
-        return {
-            "present": ("push", f"image '{self.params['source']}' to {place}"),
-            "pulled": ("pull", f"{', '.join(self.keys)} from {place}"),
-            "absent": ("delete", f"{', '.join(self.keys)} from {place}"),
-        }[self.params["state"]]
+        act, way = {"present": ("push", "to"), "pulled": ("pull", "from"), "absent": ("delete", "from")}[
+            self.params["state"]
+        ]
+        return act, f"{self.what} {way} {place}"
+
+    @property
+    def what(self) -> str:
+        """What is pushed, pulled or deleted, as a message names it."""
+        return ", ".join(self.keys)
 
     def check(self) -> None:
         _rules.registry_name(self.registry)
@@ -127,6 +124,7 @@ class ImageResource(ServiceResource):
                 "changed": change.action != NONE,
             }
             for change in plan.changes
+            if change.key in self.keys
         }
         self.registry_host = self.registry_host or self.session.foreseen_host(self.registry)
         digest = next((entry["digest"] for entry in tags.values() if entry["digest"]), None)
@@ -137,11 +135,18 @@ class ImageResource(ServiceResource):
             "digest": digest,
             "media_type": remote.get("media_type"),
             "size": remote.get("size"),
+            "platforms": remote.get("platforms") or [],
             "tags": {} if self.digest else tags,
             "uris": [self.reference(key) for key in self.keys],
             "pulled_id": None,
         }
-        return {"image": image, "transfer": dict(NO_TRANSFER)}
+        return {"image": image, "transfer": no_transfer(), "created_repository": False}
+
+
+def told(image: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The fields of an image in the repository that a diff shows; a single image has its platform in its config."""
+    fields = {"digest": image["digest"], "media_type": image["media_type"], "size": image["size"]}
+    return {**fields, "platforms": image["platforms"]} if image["platforms"] else fields
 
 
 def digest_of(fields: t.Mapping[str, t.Any] | None) -> str | None:

@@ -69,9 +69,10 @@ def repository(raw: Raw, region: str, registry_name: str | None = None) -> Model
 
 def image(raw: Raw) -> Model:
     """{registry, repository, digest, tags, size, pushed_at, last_pull_at, pulls} and, from the manifest,
-    {manifest, media_type, config_digest, platforms}.
+    {manifest, manifest_text, media_type, config_digest, platforms}.
 
-    C(tags) is sorted. C(manifest) is decoded, None if there is none or if it is not a JSON object. C(size) counts the
+    C(tags) is sorted. C(manifest) is decoded, None if there is none or if it is not a JSON object; C(manifest_text) is
+    as the service gives it. C(size) counts the
     compressed bytes of an image, exactly if the manifest says so. C(platforms) are those of an index; a plain image
     tells its platform in its config only.
     """
@@ -81,7 +82,8 @@ def image(raw: Raw) -> Model:
     digest = fields.name("imageDigest")
     if not _DIGEST.fullmatch(digest):
         raise ProtocolError("the answer has an image whose imageDigest is not a SHA-256 digest")
-    manifest = Manifest.parse(fields.text("imageManifest"))
+    text = fields.text("imageManifest")
+    manifest = Manifest.parse(text)
     megabytes = fields.number("imageSizeMB")
     size = manifest.size
     if size is None and megabytes is not None:
@@ -92,6 +94,7 @@ def image(raw: Raw) -> Model:
         "digest": digest,
         "tags": sorted(set(fields.texts("imageTags"))),
         "manifest": manifest.document,
+        "manifest_text": text,
         "media_type": manifest.media_type,
         "config_digest": manifest.config_digest,
         "platforms": manifest.platforms,

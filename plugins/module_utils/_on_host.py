@@ -16,15 +16,17 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import CheckMo
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import DOCKER, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 
-READING = ("engine_inspect", "logins_read")
-WRITING = ("engine_tag", "engine_remove", "engine_push", "engine_pull", "logins_write", "logins_erase")
+READING = ("engine_describe", "engine_inspect", "archive_inspect", "logins_read")
+WRITING = ("engine_tag", "engine_remove", "engine_push", "engine_pull", "archive_push", "logins_write", "logins_erase")
 
 SPEC = ArgumentSpec(
     options={
         "step": {"type": "str", "required": True, "choices": [*READING, *WRITING]},
         "arguments": {"type": "dict", "required": True},
         "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
-        "config_path": {"type": "path"},
+        "users": {"type": "list", "elements": "str"},
+        "config_path": {"type": "str"},
+        "store": {"type": "str", "default": "auto"},
     },
 ).merge(DOCKER)
 
@@ -43,6 +45,10 @@ def take_step(host: t.Any) -> t.Any:
     return STEPS[step](host, arguments, secrets)
 
 
+def _describe(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
+    return host.engine().describe()
+
+
 def _inspect(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
     return host.engine().inspect(arguments["reference"])
 
@@ -52,7 +58,7 @@ def _tag(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.A
 
 
 def _remove(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
-    return host.engine().remove(arguments["reference"])
+    return host.engine().remove(arguments["reference"], force=arguments["force"])
 
 
 def _push(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
@@ -67,26 +73,49 @@ def _pull(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.
     )
 
 
+def _inspect_archive(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
+    return host.archives().inspect(arguments["path"], arguments["name"], arguments["platforms"])
+
+
+def _push_archive(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
+
+    return host.archives().push(
+        arguments["path"],
+        arguments["name"],
+        arguments["platforms"],
+        Target(**arguments["target"]),
+        arguments["tags"],
+        secrets[0],
+        guards=TagGuards(**arguments["guards"]),
+        expected=arguments["expected"],
+        deadline=Deadline(Clock(), arguments["seconds"]),
+    )
+
+
 def _read_logins(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
-    config = host.docker_config()
-    return {"path": config.path, "logins": config.read(arguments["hosts"]), "private": config.is_private()}
+    return host.docker_logins().read(arguments["hosts"])
 
 
 def _write_logins(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
-    usernames = arguments["usernames"].items()
-    return host.docker_config().write({name: (user, secret) for (name, user), secret in zip(usernames, secrets)})
+    logins = {name: (username, secret) for (name, username), secret in zip(arguments["usernames"].items(), secrets)}
+    return host.docker_logins().write(arguments["user"], logins)
 
 
 def _erase_logins(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
-    return host.docker_config().erase(arguments["hosts"])
+    return host.docker_logins().erase(arguments["user"], arguments["hosts"])
 
 
 STEPS: t.Mapping[str, t.Callable[[t.Any, dict[str, t.Any], list[Secret]], t.Any]] = {
+    "engine_describe": _describe,
     "engine_inspect": _inspect,
     "engine_tag": _tag,
     "engine_remove": _remove,
     "engine_push": _push,
     "engine_pull": _pull,
+    "archive_inspect": _inspect_archive,
+    "archive_push": _push_archive,
     "logins_read": _read_logins,
     "logins_write": _write_logins,
     "logins_erase": _erase_logins,

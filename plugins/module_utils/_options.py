@@ -94,6 +94,7 @@ DOCKER = ArgumentSpec(
         "tls_client_cert": {"type": "path"},
         "tls_client_key": {"type": "path"},
         "docker_timeout": {"type": "float", "default": 60.0},
+        "idle_timeout": {"type": "float", "default": 300.0},
         "allow_insecure_docker_host": {"type": "bool", "default": False},
     },
     required_together=(("tls_client_cert", "tls_client_key"),),

@@ -21,8 +21,10 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import DO
 _CONFIG = "application/vnd.docker.container.image.v1+json"
 _LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 _EPOCH = "1970-01-01T00:00:00Z"
-# An empty tar, packed; written out, because other versions of zlib would pack it into other bytes.
-_EMPTY = bytes.fromhex("1f8b080000096e8800ff621805a360148c5800080000ffff2eafb5ef00040000")
+# An empty tar, packed, as the parts of a gzip file before and after its comment; written out, because other versions of
+# zlib would pack it into other bytes.
+_BEFORE_COMMENT = bytes.fromhex("1f8b08100000000000ff")
+_AFTER_COMMENT = bytes.fromhex("00621805a360148c5800080000ffff2eafb5ef00040000")
 _EMPTY_UNPACKED = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 
 
@@ -45,14 +47,16 @@ class Placeholder:
                 "history": [{"created": _EPOCH, "created_by": f"jdcloud.jcr deletes the tag {tag}"}],
             }
         )
-        blobs = [Descriptor.of(_CONFIG, config), Descriptor.of(_LAYER, _EMPTY)]
+        # Of its own, too: a layer that placeholders share could go with one of them while another one is being pushed.
+        layer = _BEFORE_COMMENT + tag.encode("ascii") + _AFTER_COMMENT
+        blobs = [Descriptor.of(_CONFIG, config), Descriptor.of(_LAYER, layer)]
         described = [{"mediaType": blob.media_type, "size": blob.size, "digest": blob.digest} for blob in blobs]
         manifest = _encoded(
             {"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": described[0], "layers": described[1:]}
         )
         self.root = Descriptor.of(DOCKER_MANIFEST, manifest)
         self.config_digest = blobs[0].digest
-        self._contents = {self.root.digest: manifest, blobs[0].digest: config, blobs[1].digest: _EMPTY}
+        self._contents = {self.root.digest: manifest, blobs[0].digest: config, blobs[1].digest: layer}
 
     def manifest(self, digest: str) -> bytes:
         """The one manifest."""

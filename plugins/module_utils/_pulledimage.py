@@ -13,28 +13,54 @@ import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ImageNotFound
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imageresource import ImageResource
-from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import NONE, Plan, State
+from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import Plan, State
+from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
+
+ALWAYS, MISSING, NEVER = "always", "missing", "never"
+POLICIES = (ALWAYS, MISSING, NEVER)
 
 
 class PulledImage(ImageResource):
-    """C(state=pulled): the Docker Engine of the host has what the registry holds under each tag, or the digest."""
+    """C(state=pulled): the Docker Engine of the host has what the registry holds under each tag, or the digest.
 
-    shown = ("digest",)
+    With C(pull_policy) other than C(always), what it has under the name is enough, whatever the registry holds.
+    """
 
     def read(self) -> State:
         self.read_remote()
         self.need_repository()
+        self.local = {}
+        if self.params["pull_policy"] == ALWAYS:
+            self._need_remote()
         engine = self.host.engine()
+        self.local = {key: engine.inspect(self.reference(key)) for key in self.keys}
+        if self.params["pull_policy"] == MISSING:
+            self._need_remote()
+        if self.params["pull_policy"] == NEVER:
+            self._need_local()
+        return {key: self._fields(key) for key in self.keys}
+
+    def _need_remote(self) -> None:
+        """What may have to be pulled must exist, or be foreseen in check mode."""
         for key, remote in self.remote.items():
-            if remote is None:
+            if remote is None and self.local.get(key) is None:
                 self.session.missing(
                     ImageNotFound(
                         f"there is no image '{self.reference(key)}' in the registry",
                         cure="Push it first, or check the tag or digest.",
                     )
                 )
-        self.local = {key: engine.inspect(self.reference(key)) for key in self.keys}
-        return {key: self._fields(key) for key in self.keys}
+
+    def _need_local(self) -> None:
+        """What may not be pulled must be there, or be foreseen in check mode."""
+        for key, local in self.local.items():
+            if local is None:
+                self.session.missing(
+                    ImageNotFound(
+                        f"the Docker Engine has no image '{self.reference(key)}', and pull_policy is never",
+                        cure="Load it, or let it be pulled: pull_policy: missing.",
+                    )
+                )
 
     def _fields(self, key: str) -> dict[str, t.Any] | None:
         """The digest that this repository gives the local image under C(key); None if it came from elsewhere."""
@@ -50,7 +76,10 @@ class PulledImage(ImageResource):
     def want(self, before: State) -> State:
         wanted: dict[str, t.Any] = {}
         for key, remote in self.remote.items():
-            wanted[key] = {"digest": remote["digest"] if remote else "what the registry will hold"}
+            if self.local[key] is not None and self.params["pull_policy"] != ALWAYS:
+                wanted[key] = {}
+            elif self.params["pull_policy"] != NEVER:
+                wanted[key] = {"digest": remote["digest"] if remote else "what the registry will hold"}
         return wanted
 
     def foresee(self, plan: Plan) -> None:
@@ -58,11 +87,15 @@ class PulledImage(ImageResource):
 
     def apply(self, plan: Plan) -> t.Iterator[str]:
         engine = self.host.engine()
-        token = self.session.token(self.registry)
-        for change in plan.changes:
-            if change.action != NONE:
-                engine.pull(self.reference(change.key), token.username, token.password, deadline=self.session.deadline)
-                yield change.key
+        login = RegistryLogin(self.session, self.registry)
+        for key in self.keys:
+            if key in plan.pending:
+                self._pull(engine, login, self.reference(key))
+                yield key
+
+    def _pull(self, engine: t.Any, login: RegistryLogin, reference: str) -> None:
+        deadline = self.session.deadline
+        login.through(lambda token: engine.pull(reference, token.username, token.password, deadline=deadline))
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
         result = super().result(plan, after)

@@ -9,93 +9,198 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ImageNotFound
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imageresource import NO_TRANSFER, ImageResource
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
+from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import no_transfer
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imageresource import ImageResource, told
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import NONE, Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
+from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
 
 
 class PushedImage(ImageResource):
-    """C(state=present): each tag in the registry points at the content of the local image C(source)."""
+    """C(state=present): each tag in the registry points at the content of C(source), C(archive) or C(from_image).
+
+    Beside the tags, the state may hold the repository, if the task may create it, and the local image, if the task is
+    to remove it; their keys have blanks, which no tag has.
+    """
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
-        self.transfer = dict(NO_TRANSFER)
-        self.pushed: dict[str, str] = {}
+        self.transfer = no_transfer()
+        self.pushed: dict[str, str] = {}  # the digests that this task has given to tags
+        self.there: dict[str, t.Any] | None = None  # the content, as the repository has it already
+        self.writing = False
+        self.repository_key = f"repository {self.repository}"
+        self.source_key = f"local image {self.params['source']}"
+        if self.params["from_password"]:
+            host.keep_secret(Secret(self.params["from_password"]))
+
+    @property
+    def what(self) -> str:
+        named = self.params["source"] or self.params["from_image"]
+        return f"image '{named}'" if named else f"archive '{self.params['archive']}'"
+
+    def check(self) -> None:
+        super().check()
+        self.guards = TagGuards(
+            self.params["overwrite"], self.params["expected_digest"], self.params["immutable_tags"] or ()
+        )
+        if self.params["expected_digest"] is not None:
+            _rules.digest(self.params["expected_digest"])
+        if self.params["create_repository"]:
+            _rules.repository_name_to_create(self.repository)
+        self.session.transfer_options()
+        self._check_source()
+        self.content = self._content()
+        self.content.check()
+
+    def _check_source(self) -> None:
+        for option, home, given in (
+            ("remove_local_source", "source", self.params["remove_local_source"]),
+            ("archive_image", "archive", self.params["archive_image"]),
+            ("from_username", "from_image", self.params["from_username"]),
+        ):
+            if given and self.params[home] is None:
+                raise ConfigurationError(f"{option} goes with {home} only", cure=f"Leave out {option}, or give {home}.")
+        if self.params["source"] is not None and self.params["platforms"]:
+            raise ConfigurationError(
+                "platforms goes with archive and from_image only: an engine pushes what it has",
+                cure="Leave out platforms.",
+            )
+
+    def _content(self) -> t.Any:
+        """Only the kind that the task needs is imported."""
+        if self.params["source"] is not None:
+            from ansible_collections.jdcloud.jcr.plugins.module_utils._localcontent import LocalContent as Content
+        elif self.params["archive"] is not None:
+            from ansible_collections.jdcloud.jcr.plugins.module_utils._archivecontent import ArchiveContent as Content
+        else:
+            from ansible_collections.jdcloud.jcr.plugins.module_utils._remotecontent import RemoteContent as Content
+        return Content(self.host, self.session)
+
+    # --- what is, and what shall be ----------------------------------------------------------------------------------
 
     def read(self) -> State:
         self.read_remote()
-        self.need_repository()
-        self.local = self.host.engine().inspect(self.params["source"])
-        if self.local is None:
-            self.session.missing(
-                ImageNotFound(
-                    f"the Docker Engine has no image '{self.params['source']}'",
-                    cure="Build, load or pull it first, or check its name and tag.",
-                )
-            )
-        return {tag: remote and self._fields(tag, remote) for tag, remote in self.remote.items()}
+        if self.params["create_repository"]:
+            self.registry_host = self.session.trusted_host(self.registry)
+        else:
+            self.need_repository()
+        self.content.read()
+        if not self._settled_without_source():
+            self.content.need()
+        state: dict[str, t.Any] = {}
+        if self.params["create_repository"]:
+            state[self.repository_key] = {} if self.repository_exists else None
+        for tag, remote in self.remote.items():
+            state[tag] = remote and {**told(remote), "same": self._is_same(tag, remote)}
+        if self.params["remove_local_source"]:
+            state[self.source_key] = {} if self.content.present else None
+        return state
 
-    def _fields(self, tag: str, remote: dict[str, t.Any]) -> dict[str, t.Any]:
-        """C(same): the tag holds the local image; once this task has pushed it, by the very digest of that push."""
-        same = remote["digest"] == self.pushed[tag] if tag in self.pushed else self._is_local(remote)
-        return {"digest": remote["digest"], "same": same}
+    def _settled_without_source(self) -> bool:
+        """Whether an earlier run may have removed the local image, as it was told, after all tags got there."""
+        return self.params["remove_local_source"] and not self.content.present and all(self.remote.values())
 
-    def _is_local(self, remote: dict[str, t.Any]) -> bool:
-        """Whether a remote image is the local one: by the digest it got when pushed or pulled, or by its config.
-
-        The id of a local image is the digest of its config in Docker's classic store, and the digest of its manifest
-        in the containerd store; a manifest's digest and a config's digest are never equal, so both may be compared.
-        """
-        if self.local is None:
-            return False
-        known = {digest.partition("@")[2] for digest in self.local["repo_digests"]}
-        return remote["digest"] in known | {self.local["id"]} or remote["config_digest"] == self.local["id"]
+    def _is_same(self, tag: str, remote: t.Mapping[str, t.Any]) -> bool:
+        """Whether a tag holds the content; once this task has pushed it, by the very digest of that push."""
+        if tag in self.pushed:
+            return remote["digest"] == self.pushed[tag]
+        return self._settled_without_source() or self.content.is_same(remote)
 
     def want(self, before: State) -> State:
-        # What is there already under one tag has the digest that the other tags will get.
-        foreseen = next((image["digest"] for image in self.remote.values() if image and self._is_local(image)), None)
         wanted: dict[str, t.Any] = {}
+        if self.params["create_repository"]:
+            self._need_room(before)
+            wanted[self.repository_key] = {}
+        open_tags = [tag for tag in self.tags if not (before[tag] and before[tag]["same"])]
+        if not self.writing:
+            self.guards.check({tag: before[tag]["digest"] for tag in open_tags if before[tag]})
+            self.there = self._present_elsewhere() if open_tags else None
+        facts = self._facts()
         for tag in self.tags:
-            present = before[tag]
-            if present and present["same"]:
-                wanted[tag] = {"same": True}
-            else:
-                wanted[tag] = {"same": True, "digest": foreseen or self._content()}
+            wanted[tag] = {"same": True}
+            if tag in open_tags:
+                wanted[tag].update({name: facts.get(name) for name in {*facts, *(before[tag] or ())} & {*self.shown}})
+        if self.params["remove_local_source"]:
+            wanted[self.source_key] = None
         return wanted
 
-    def foresee(self, plan: Plan) -> None:
-        self.session.foresee_token(self.registry)
+    def _facts(self) -> dict[str, t.Any]:
+        """What is known beforehand of what the tags will stand for."""
+        return told(self.there) if self.there else self.content.facts
 
-    def _content(self) -> str:
-        return f"content of {self.params['source']}" + (f" ({self.local['id'][:19]})" if self.local else "")
+    def _need_room(self, before: State) -> None:
+        if before[self.repository_key] is None and self.session.registry_host(self.registry) and not self.writing:
+            used = len(self.session.client.repositories(self.registry))
+            self.session.need_quota("repository", 1, used=used)
+
+    def _present_elsewhere(self) -> dict[str, t.Any] | None:
+        """The content, if the repository has it already: under one of the tags, or under whatever other one."""
+        for image in filter(None, self.remote.values()):
+            if self.content.is_same(image):
+                return image
+        if self.repository_exists:
+            for digest in self.content.digests:
+                found = self.session.client.images(self.registry, self.repository, digest=digest)
+                if found:
+                    return found[0]
+        return None
+
+    # --- doing it ----------------------------------------------------------------------------------------------------
+
+    def foresee(self, plan: Plan) -> None:
+        if plan.pending & {*self.tags}:
+            self.session.foresee_token(self.registry)
 
     def apply(self, plan: Plan) -> t.Iterator[str]:
-        engine = self.host.engine()
-        token = self.session.token(self.registry)
-        for change in plan.changes:
-            if change.action == NONE:
-                continue
-            reference = self.reference(change.key)
-            # A name that was there before belongs to the user, the source's own among them.
-            temporary = not self.params["keep_local_tag"] and engine.inspect(reference) is None
-            engine.tag(self.params["source"], reference)
-            try:
-                pushed = engine.push(reference, token.username, token.password, deadline=self.session.deadline)
-            finally:
-                if temporary:
-                    engine.remove(reference)
-            self.pushed[change.key] = pushed["digest"]
-            self._count(pushed)
-            yield change.key
+        self.writing = True
+        if self.repository_key in plan.pending:
+            self.session.client.create_repository(self.registry, self.repository)
+            yield self.repository_key
+        tags = [tag for tag in self.tags if tag in plan.pending]
+        if tags:
+            yield from self._deliver(tags)
+        if self.source_key in plan.pending:
+            self.content.remove()
+            yield self.source_key
 
-    def _count(self, pushed: dict[str, t.Any]) -> None:
-        for name in NO_TRANSFER:
-            # Each further tag of the same image goes over the same layers again; they are counted once.
-            once = name.startswith("layers_") and len(self.pushed) > 1
-            self.transfer[name] = self.transfer[name] if once else self.transfer[name] + pushed[name]
+    def _deliver(self, tags: t.Sequence[str]) -> t.Iterator[str]:
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
+
+        session = self.session
+        target = Target(self.registry_host, self.repository, TOKEN_USER, **session.transfer_options())
+        with contextlib.closing(ProgressFile(self.params["progress_file"], session.clock)) as progress:
+            progress.tell("begin", image=self.what, uris=[self.reference(tag) for tag in tags])
+            delivery = Delivery(session, RegistryLogin(session, self.registry), target, self.guards, progress)
+            steps = delivery.retagged(tags, self.there["digest"]) if self.there else self.content.send(delivery, tags)
+            try:
+                for tag in steps:
+                    self.pushed[tag] = delivery.digest
+                    progress.tell("tag", tag=tag, digest=delivery.digest)
+                    yield tag
+                self.content.named(delivery, tags)
+            except Exception as error:
+                progress.tell("failed", why=getattr(error, "cause", type(error).__name__))
+                raise
+            finally:
+                self.transfer = delivery.transfer
+            progress.tell("end", digest=delivery.digest, **self.transfer)
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
-        return {**super().result(plan, after), "transfer": self.transfer}
+        result = super().result(plan, after)
+        image, facts = result["image"], self._facts()
+        for name in ("media_type", "size", "platforms"):
+            image[name] = image[name] or facts.get(name)
+        image["platforms"] = image["platforms"] or self.content.platforms
+        actions = {change.key: change.action for change in plan.changes}
+        created = actions.get(self.repository_key, NONE) != NONE
+        return {**result, "transfer": self.transfer, "created_repository": created}

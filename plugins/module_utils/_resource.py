@@ -48,8 +48,11 @@ class Host(t.Protocol):
     def engine(self) -> t.Any:
         """The Docker Engine of the machine that the task is meant for, as _engine.Engine offers it."""
 
-    def docker_config(self) -> t.Any:
-        """The docker logins of the machine and user that the task is meant for, as _dockerlogin.DockerConfig."""
+    def archives(self) -> t.Any:
+        """The archives of images on the machine that the task is meant for, as _archives.Archives offers them."""
+
+    def docker_logins(self) -> t.Any:
+        """The docker logins of the machine and users that the task is meant for, as _userlogins.UserLogins."""
 
 
 class Failed(t.NamedTuple):

@@ -9,11 +9,14 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _pulledimage, _tagguards
 from ansible_collections.jdcloud.jcr.plugins.module_utils._deletedimages import DELETION, DeletedImages
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, DOCKER, TOKEN, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._pulledimage import PulledImage
 from ansible_collections.jdcloud.jcr.plugins.module_utils._pushedimage import PushedImage
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
+
+SOURCES = ("source", "archive", "from_image")
 
 SPEC = ArgumentSpec(
     options={
@@ -21,13 +24,27 @@ SPEC = ArgumentSpec(
         "repository": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent", "pulled"], "default": "present"},
         "source": {"type": "str"},
+        "archive": {"type": "path"},
+        "archive_image": {"type": "str"},
+        "from_image": {"type": "str"},
+        "from_username": {"type": "str"},
+        "from_password": {"type": "str", "no_log": True},
+        "platforms": {"type": "list", "elements": "str"},
         "tag": {"type": "str"},
         "tags": {"type": "list", "elements": "str"},
         "digest": {"type": "str"},
+        "overwrite": {"type": "str", "choices": list(_tagguards.POLICIES), "default": _tagguards.ALWAYS},
+        "expected_digest": {"type": "str"},
+        "immutable_tags": {"type": "list", "elements": "str"},
+        "create_repository": {"type": "bool", "default": False},
         "keep_local_tag": {"type": "bool", "default": True},
+        "remove_local_source": {"type": "bool", "default": False},
+        "pull_policy": {"type": "str", "choices": list(_pulledimage.POLICIES), "default": _pulledimage.ALWAYS},
+        "progress_file": {"type": "path"},
     },
-    mutually_exclusive=(("tag", "tags"), ("digest", "tag"), ("digest", "tags"), ("digest", "source")),
-    required_if=(("state", "present", ("source",)),),
+    mutually_exclusive=(("tag", "tags"), ("digest", "tag"), ("digest", "tags"), ("digest", *SOURCES)),
+    required_together=(("from_username", "from_password"),),
+    required_if=(("state", "present", SOURCES, True),),
 ).merge(DELETION, TOKEN, DOCKER, CONNECTION)
 
 

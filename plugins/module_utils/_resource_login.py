@@ -2,17 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The resource of jcr_login: logins of docker clients to registries, in one docker configuration.
+"""The resource of jcr_login: logins of docker clients to registries, in the docker configurations of users.
 
 This module util is private to the collection.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
+from ansible_collections.jdcloud.jcr.plugins.module_utils._credentialstore import NAME
 from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import ping
+from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerlogin import AUTO
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, STATE, TOKEN, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import NONE, Plan, State
@@ -27,7 +30,10 @@ SPEC = ArgumentSpec(
     options={
         "registry": {"type": "str"},
         "registries": {"type": "list", "elements": "str"},
-        "config_path": {"type": "path"},
+        "users": {"type": "list", "elements": "str"},
+        # Not a path: ~ is the home of each user, and not of the one that this process belongs to.
+        "config_path": {"type": "str"},
+        "store": {"type": "str", "default": AUTO},
         "inner": {"type": "bool", "default": False},
         "verify": {"type": "bool", "default": True},
     },
@@ -39,42 +45,71 @@ SPEC = ArgumentSpec(
 INNER = " inside the VPC"
 
 
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One login: to which host of which registry, and for whom; C(user) is None for the task's own user."""
+
+    registry: str
+    host: str
+    user: str | None
+    owner: str
+    path: str
+    store: str
+
+
 class LoginResource(ServiceResource):
-    """The keys of the state are registries, and C(REGISTRY inside the VPC) for their inner hosts.
+    """The keys of the state are registries, C(REGISTRY inside the VPC) for their inner hosts, and C(... for USER).
 
     A login is C(usable) while its token is known, valid and long-lived, and C(private) if only its owner can read it.
+    Its C(store) is managed only where the task names one.
     """
 
-    shown = ("username", "usable", "private")
+    shown = ("username", "usable", "private", "store")
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self.registries: list[str] = list(dict.fromkeys(self.params["registries"] or [self.params["registry"]]))
-        self.hosts: dict[str, str] = {}
-        self.registry_of: dict[str, str] = {}
+        self.store: str = self.params["store"]
+        self.hosts: dict[str, str] = {}  # of a registry, and of REGISTRY inside the VPC
+        self.entries: dict[str, Entry] = {}
         self.expires_at: dict[str, str | None] = {}
-        self.path = ""
-        self.private = True
+        self.usable: dict[str, list[Token]] = {}
 
     def purpose(self) -> tuple[str, str]:
         act = "log in to" if self.params["state"] == "present" else "log out of"
         return act, f"registry {', '.join(map(repr, self.registries))}{self.place}"
 
     def check(self) -> None:
-        if self.params["registries"] is not None and not self.params["registries"]:
-            raise ConfigurationError("registries is an empty list", cure="Name at least one registry.")
+        for option, cure in (("registries", "Name at least one registry."), ("users", "Name a user, or leave it out.")):
+            if self.params[option] is not None and not self.params[option]:
+                raise ConfigurationError(f"{option} is an empty list", cure=cure)
+        if not NAME.fullmatch(self.store):
+            raise ConfigurationError(
+                f"store is {self.store!r}, which cannot be a credential helper's name",
+                cure="Choose auto, file, or NAME for the program docker-credential-NAME.",
+            )
         for name in self.registries:
             _rules.registry_name(name)
         self.session.check_token_options()
 
     def read(self) -> State:
+        registry_of = {}
         for registry in self.registries:
-            for key, host in self._hosts(registry).items():
-                self.hosts[key], self.registry_of[key] = host, registry
-        logins = self.host.docker_config()
-        found = logins.read(list(self.hosts.values()))
-        self.path, self.private = logins.path, logins.is_private()
-        return {key: self._fields(key, found[host]) for key, host in self.hosts.items()}
+            for place, host in self._hosts(registry).items():
+                self.hosts[place], registry_of[place] = host, registry
+        state: dict[str, t.Any] = {}
+        self.usable = {}
+        found = self.host.docker_logins().read(list(self.hosts.values()))
+        _refuse_one_file_for_several(found)
+        for config in found:
+            for place, host in self.hosts.items():
+                key = place if config["user"] is None else f"{place} for {config['user']}"
+                told = config["stores"][host]
+                store = told if self.store == AUTO else self.store
+                entry = Entry(registry_of[place], host, config["user"], config["owner"], config["path"], store)
+                self.entries[key] = entry
+                state[key] = self._fields(key, config["logins"][host], told, config["private"])
+        return state
 
     def _hosts(self, registry: str) -> dict[str, str]:
         if self.params["state"] == "absent":
@@ -86,22 +121,33 @@ class LoginResource(ServiceResource):
             hosts[registry + INNER] = registry_host(registry, self.session.region, inner=True)
         return hosts
 
-    def _fields(self, key: str, login: dict[str, t.Any] | None) -> dict[str, t.Any] | None:
+    def _fields(self, key: str, login: dict[str, t.Any] | None, store: str, private: bool) -> dict[str, t.Any] | None:
         """A login as the plan sees it; whether it is usable is asked only where a usable one is wanted."""
         if login is None:
             return None
-        fields = {"username": login["username"], "private": self.private}
+        fields = {"username": login["username"], "private": private}
+        if self.store != AUTO:
+            fields["store"] = store
         if self.params["state"] == "present":
-            usable = self.session.usable_tokens(self.registry_of[key])
+            usable = self._usable_tokens(self.entries[key].registry)
             token = next((token for token in usable if token.password.fingerprint() == login["fingerprint"]), None)
             self.expires_at[key] = moment(token.expires_at) if token else None
             fields["usable"] = token is not None
         return fields
 
+    def _usable_tokens(self, registry: str) -> list[Token]:
+        """Asked once for all hosts and users of a registry."""
+        if registry not in self.usable:
+            self.usable[registry] = self.session.usable_tokens(registry)
+        return self.usable[registry]
+
     def want(self, before: State) -> State:
         if self.params["state"] == "absent":
             return dict.fromkeys(before)
-        return {key: {"username": TOKEN_USER, "usable": True, "private": True} for key in before}
+        wanted = {"username": TOKEN_USER, "usable": True, "private": True}
+        if self.store != AUTO:
+            wanted["store"] = self.store
+        return {key: dict(wanted) for key in before}
 
     def foresee(self, plan: Plan) -> None:
         if self.params["state"] == "present":
@@ -110,21 +156,29 @@ class LoginResource(ServiceResource):
 
     def _registries(self, plan: Plan) -> list[str]:
         """The registries whose logins change."""
-        return list(dict.fromkeys(self.registry_of[key] for key in self.registry_of if key in plan.pending))
+        return list(dict.fromkeys(entry.registry for key, entry in self.entries.items() if key in plan.pending))
 
     def apply(self, plan: Plan) -> t.Iterator[str]:
-        logins = self.host.docker_config()
-        keys = [key for key in self.hosts if key in plan.pending]
-        if self.params["state"] == "absent":
-            logins.erase([self.hosts[key] for key in keys])
-        else:
-            tokens = {registry: self.session.token(registry) for registry in self._registries(plan)}
-            if self.params["verify"]:
-                for registry, token in tokens.items():  # at the public host: the one inside the VPC is seldom reachable
-                    self._verify(self.hosts[registry], token)
-            owned = {key: tokens[self.registry_of[key]] for key in keys}
-            logins.write({self.hosts[key]: (token.username, token.password) for key, token in owned.items()})
-        yield from keys
+        logins = self.host.docker_logins()
+        tokens = self._tokens(plan) if self.params["state"] == "present" else {}
+        for user in dict.fromkeys(entry.user for entry in self.entries.values()):
+            mine = {key: entry for key, entry in self.entries.items() if entry.user == user and key in plan.pending}
+            if not mine:
+                continue
+            if self.params["state"] == "absent":
+                logins.erase(user, [entry.host for entry in mine.values()])
+            else:
+                owned = [(entry.host, tokens[entry.registry]) for entry in mine.values()]
+                logins.write(user, {host: (token.username, token.password) for host, token in owned})
+            yield from mine
+
+    def _tokens(self, plan: Plan) -> dict[str, Token]:
+        """A token for each registry whose logins change; tried at the registry, if that is wanted."""
+        tokens = {registry: self.session.token(registry) for registry in self._registries(plan)}
+        if self.params["verify"]:
+            for registry, token in tokens.items():  # at the public host: the one inside the VPC is seldom reachable
+                self._verify(self.hosts[registry], token)
+        return tokens
 
     def _verify(self, host: str, token: Token) -> None:
         ping(
@@ -142,8 +196,10 @@ class LoginResource(ServiceResource):
         return {
             "logins": [
                 {
-                    "host": self.hosts[change.key],
-                    "path": self.path,
+                    "host": self.entries[change.key].host,
+                    "path": self.entries[change.key].path,
+                    "owner": self.entries[change.key].owner,
+                    "store": self.entries[change.key].store,
                     "user": TOKEN_USER if change.after else None,
                     "changed": change.action != NONE,
                     "expires_at": self.expires_at.get(change.key),
@@ -151,3 +207,14 @@ class LoginResource(ServiceResource):
                 for change in plan.changes
             ]
         }
+
+
+def _refuse_one_file_for_several(found: t.Sequence[t.Mapping[str, t.Any]]) -> None:
+    paths = [config["path"] for config in found]
+    shared = next((path for path in paths if paths.count(path) > 1), None)
+    if shared:
+        users = ", ".join(repr(config["user"]) for config in found if config["path"] == shared)
+        raise ConfigurationError(
+            f"{shared!r} would be the docker configuration of several users ({users})",
+            cure="Begin config_path with ~/, which is the home of each user, or leave it out.",
+        )

@@ -78,7 +78,7 @@ class _Onlooker:
         self.home = host.home
         self.keep_secret = host.keep_secret
         self.engine = host.engine
-        self.docker_config = host.docker_config
+        self.docker_logins = host.docker_logins
 
     def warn(self, text: str) -> None:
         """Say nothing."""

@@ -24,7 +24,6 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, DRIFT, NAMES, STATE, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import CREATE, DELETE, Change, Fields, Plan, State
-from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import registry_host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource, accept_checked_name
 
 SPEC = ArgumentSpec(
@@ -303,13 +302,14 @@ class RegistryResource(ServiceResource):
             deleted = _cascade.counted(change.key for change in plan.to_do(DELETE))
             return {"registry": None, "deleted": deleted}
         name = self.params["name"]
+        registry = after[name] or {}
         foreseen = {
             "name": name,
             "region": self.session.region,
-            "uri": registry_host(name, self.session.region),
+            "uri": registry.get("uri") or self.session.documented_host(name),
             "description": None,
             "size_mb": 0.0,
             "created_at": None,
         }
-        told = {key: value for key, value in (after[name] or {}).items() if key != "uri" or value}
+        told = {key: value for key, value in registry.items() if key != "uri" or value}
         return {"registry": {**foreseen, **told}}

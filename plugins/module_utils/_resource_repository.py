@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _bulk, _declared, _reference, _rules
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _bulk, _declared, _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     AlreadyExists,
     ConfigurationError,
@@ -247,8 +247,8 @@ class RepositoryResource(ServiceResource):
 
     @property
     def _report(self) -> Report:
-        region = self.session.region
-        return Report(self.registry, region, self.registry_host or _reference.registry_host(self.registry, region))
+        host = self.registry_host or self.session.documented_host(self.registry)
+        return Report(self.registry, self.session.region, host)
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
         if self.one:

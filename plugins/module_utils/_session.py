@@ -38,7 +38,6 @@ if t.TYPE_CHECKING:
 
 T = t.TypeVar("T")
 
-_IDLE = 60.0  # seconds that a transfer with a registry may stand still
 _POLL_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between two looks at what is not there yet; the last for ever
 
 
@@ -49,13 +48,16 @@ class Session:
     Making it sends nothing. Raises CredentialsError or RuleError for options that cannot work.
     """
 
-    def __init__(self, host: Host, usual_deadline: float | None, clock: Clock | None = None) -> None:
+    def __init__(
+        self, host: Host, usual_deadline: float | None, clock: Clock | None = None, region: str | None = None
+    ) -> None:
         self._host = host
-        self._params = host.params
+        self._params = host.params if region is None else {**host.params, "region": region}
         self.clock = clock or Clock()
         self._usual_deadline = usual_deadline
         self._hosts: dict[str, str] = {}
         self._unkept: dict[str, Token] = {}
+        self._elsewhere: dict[str, Session] = {}
         self._conversations: list[Conversation] = []
         self.account = resolve(self._params, host.environ, host.home)
         host.keep_secret(self.account.credential.secret_key)
@@ -82,6 +84,16 @@ class Session:
     @property
     def region(self) -> str:
         return self.account.region
+
+    def in_region(self, region: str) -> Session:
+        """The same account in another region, with the same deadline; this session closes it."""
+        if region == self.region:
+            return self
+        if region not in self._elsewhere:
+            session = Session(self._host, None, self.clock, region)
+            session.__dict__["deadline"] = self.deadline
+            self._elsewhere[region] = session
+        return self._elsewhere[region]
 
     @functools.cached_property
     def client(self) -> Client:
@@ -127,9 +139,13 @@ class Session:
 
     def foreseen_host(self, registry: str) -> str:
         """The host of a registry, unchecked; by the documented rule where it does not exist (yet)."""
+        return self.registry_host(registry) or self.documented_host(registry)
+
+    def documented_host(self, registry: str) -> str:
+        """The host that a registry of this name has by the documented rule; the service is not asked."""
         from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
 
-        return self.registry_host(registry) or _reference.registry_host(registry, self.region)
+        return _reference.registry_host(registry, self.region)
 
     def existing_host(self, registry: str) -> str:
         """The host of a registry that has to exist, unchecked; in check mode the foreseen one if it does not."""
@@ -147,10 +163,14 @@ class Session:
 
         Raises HostNotAllowed for a host that is not the expected one.
         """
+        return self.trust(self.existing_host(registry), registry)
+
+    def trust(self, host: str, registry: str) -> str:
+        """The host itself, if a token of this registry may be sent to it; raises HostNotAllowed."""
         from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
 
         return _reference.check_registry_host(
-            self.existing_host(registry),
+            host,
             registry,
             self.region,
             allowed=self._params["allowed_registry_hosts"],
@@ -248,11 +268,7 @@ class Session:
             (token.username, token.password),
             clock=self.clock,
             deadline=self.deadline,
-            timeout=self._seconds("timeout"),
-            idle=_IDLE,
-            retries=self._params["retries"],
-            verify=self.verify,
-            allowed_hosts=self._params["allowed_registry_hosts"],
+            **self.transfer_options(),
         )
         self._conversations.append(conversation)
         return conversation
@@ -307,8 +323,20 @@ class Session:
         self._host.keep_secret(token.password)
         self._host.keep_secret(token.authorization_token)
 
+    def transfer_options(self) -> dict[str, t.Any]:
+        """How a registry itself is to be spoken to, as _target.Target takes it."""
+        return {
+            "timeout": self._seconds("timeout"),
+            "idle": self._seconds("idle_timeout"),
+            "retries": self._params["retries"],
+            "verify": self.verify,
+            "allowed_hosts": tuple(self._params["allowed_registry_hosts"]),
+        }
+
     def close(self) -> None:
         """Hand the broker's warnings on, and let go of the connections."""
+        for session in self._elsewhere.values():
+            session.close()
         if "broker" in self.__dict__:
             for text in self.broker.warnings:
                 self._host.warn(text)

@@ -20,8 +20,15 @@ import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._content import Content, Stopped
 from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import JcrError
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor, Image, ImageSource, walk
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ContentMismatch, JcrError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
+    Descriptor,
+    Document,
+    Image,
+    ImageSource,
+    walk,
+)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
 
 WORKERS = 4  # blobs at the same time
 
@@ -68,19 +75,37 @@ def upload(
     *,
     platforms: t.Sequence[str] | None = None,
     workers: int = WORKERS,
+    guards: TagGuards | None = None,
+    digest: str | None = None,
     progress: t.Callable[[Layer], None] | None = None,
 ) -> Transfer:
     """Bring an image into a repository and let the tags point at it; without tags it is there by its digest.
 
-    C(platforms) chooses from an index (_imagesource). C(progress) is told of each blob that is through, by one thread
-    at a time. Within its own repository an image is only tagged, from another one of the same registry its blobs are
-    mounted. A failure that has moved tags already says so by C(changed). Raises what the source and the repository do.
+    C(platforms) chooses from an index (_imagesource). C(guards) are asked once more right before a tag is put.
+    C(digest) is what the image has to be: ContentMismatch is raised before anything is sent if it is another one.
+    C(progress) is told of each blob that is through, by one thread at a time. Within its own repository an image is
+    only tagged, from another one of the same registry its blobs are mounted. A failure that has moved tags already says
+    so by C(changed). Raises what the source and the repository do, and TagProtected.
     """
     try:
-        return _Upload(source, target, workers, progress).run(tags, platforms)
+        return _Upload(source, target, workers, guards or TagGuards(), progress).run(tags, platforms, digest)
     except JcrError as error:
         error.about("push an image to", f"{target.host}/{target.name}")
         raise
+
+
+def put_tag(repository: Repository, tag: str, document: Document, guards: TagGuards) -> None:
+    """Let a tag (or a digest) stand for a manifest that is in the repository with all that it points at.
+
+    A guarded tag is looked at once more: what somebody has made of it a moment ago is not moved. Between this look and
+    the write there is still time for another one, since registries know no condition for a write. Raises TagProtected.
+    """
+    there = repository.head_manifest(tag) if guards.guarded(tag) else None
+    if there is not None and there.digest == document.descriptor.digest:
+        return
+    if there is not None:
+        guards.check({tag: there.digest})
+    repository.put_manifest(tag, document)
 
 
 class _Upload:
@@ -89,11 +114,13 @@ class _Upload:
         source: ImageSource,
         target: Repository,
         workers: int,
+        guards: TagGuards,
         progress: t.Callable[[Layer], None] | None,
     ) -> None:
         self._source = source
         self._target = target
         self._workers = workers
+        self._guards = guards
         self._progress = progress
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -101,9 +128,11 @@ class _Upload:
         host, repository = source.origin or ("", "")
         self._origin = repository if host.lower() == target.host.lower() else None
 
-    def run(self, tags: t.Sequence[str], platforms: t.Sequence[str] | None) -> Transfer:
+    def run(self, tags: t.Sequence[str], platforms: t.Sequence[str] | None, digest: str | None) -> Transfer:
         started = self._target.clock.monotonic()
         image = walk(self._source, platforms)
+        if digest not in (None, image.root.digest):
+            raise ContentMismatch(f"the image is {image.root.digest} by now, not {digest}", cure="Run the task again.")
         layers = self._blobs(image)
         *children, root = image.manifests
         for document in children if self._origin != self._target.name else ():
@@ -115,7 +144,7 @@ class _Upload:
         done: list[str] = []
         for tag in tags:
             try:
-                self._target.put_manifest(tag, image.manifests[-1])
+                put_tag(self._target, tag, image.manifests[-1], self._guards)
             except JcrError as error:
                 error.changed = bool(done)
                 if done:

@@ -11,13 +11,15 @@ module: jcr_image
 short_description: Push, pull and delete images in JD Cloud Container Registry
 version_added: 0.1.0
 description:
-  - Makes tags in a repository point at the content of a local image, makes a host's Docker Engine have what the
-    repository holds, or deletes images from the repository.
+  - Makes tags in a repository point at the content of a local image, of an archive, or of an image in another place;
+    makes a host's Docker Engine have what the repository holds; or deletes images from the repository.
   - Whether something is the same is decided by digest. What the repository holds is asked through the service's
     OpenAPI, so that a task with nothing to do needs no token, opens no connection to the registry and counts as no
     pull.
-  - The controller asks the service and comes by the token; only the Docker Engine's part is done on the task's host.
-    The access key never leaves the controller, and one token serves all hosts.
+  - The controller asks the service and comes by the token; only the part of the Docker Engine, and the reading of an
+    archive, are done on the task's host. The access key never leaves the controller, and one token serves all hosts.
+  - Archives and images of registries need no Docker Engine. What the registry has is not sent again, a transfer that is
+    cut goes on where it was, and a tag is moved only when all that it stands for has arrived.
 options:
   registry:
     description: The name of the registry.
@@ -29,7 +31,8 @@ options:
     required: true
   state:
     description:
-      - V(present) pushes the local image O(source) under each tag that does not hold it yet.
+      - V(present) lets each tag that does not do so yet stand for the image of O(source), O(archive) or O(from_image).
+        Several tags are one upload. If the repository has the image under whatever name, only the tags are put.
       - V(pulled) pulls each tag, or the O(digest), that the host's Docker Engine does not have as the repository
         holds it.
       - V(absent) deletes the tags, the image of this O(digest), or what the options for a selection choose, from the
@@ -38,8 +41,54 @@ options:
     choices: [present, absent, pulled]
     default: present
   source:
-    description: The local image to push, by name or id. Needed with O(state=present).
+    description:
+      - The local image to push, by name or id.
+      - One of this, O(archive) and O(from_image) is needed with O(state=present).
+      - The first tag goes through the Docker Engine. The others are put by the controller, which has to reach the
+        registry for that.
     type: str
+  archive:
+    description:
+      - The path, on the task's host, of an OCI image layout (a directory or a tar), or of what C(docker save) wrote; a
+        C(.tar.gz) of either, too. No Docker Engine is needed, on other hosts than the controller Python with
+        C(requests) is.
+      - An image in an OCI layout keeps its digest. What C(docker save) wrote has none before it is compressed, so its
+        digest cannot be predicted; whether the registry has it is told by the digest of its config.
+      - O(ca_path) counts on the task's host as well.
+    type: path
+    version_added: 0.2.0
+  archive_image:
+    description: Which image of an O(archive) that has several, by its name in the archive or by its digest.
+    type: str
+    version_added: 0.2.0
+  from_image:
+    description:
+      - The image to copy, as C([HOST/]REPOSITORY[:TAG|@DIGEST]); without a host it is in O(registry), without tag and
+        digest it is V(latest). The controller reads and writes; nothing comes to lie on a disk.
+      - From a registry of the same account, in whatever region, the token is come by like that of O(registry). What it
+        holds is asked through the service, so that a copy that is there already costs no token and no pull.
+      - Within one registry no data moves, since layers are mounted; within one repository only the tag is put.
+      - Any other registry is read with O(from_username) and O(from_password), or anonymously. If it has its token
+        service or its layers on other hosts, these have to be in O(allowed_registry_hosts); the login goes to the
+        former only.
+    type: str
+    version_added: 0.2.0
+  from_username:
+    description: The user for the registry of O(from_image), if it is not one of this account.
+    type: str
+    version_added: 0.2.0
+  from_password:
+    description: The password of O(from_username).
+    type: str
+    version_added: 0.2.0
+  platforms:
+    description:
+      - With O(archive) or O(from_image), which platforms of an image for several of them are pushed, each as
+        C(os/architecture[/variant]). Left out, all are.
+      - One platform gives that platform's own image. Several give an index of them, the same one for the same choice.
+    type: list
+    elements: str
+    version_added: 0.2.0
   tag:
     description:
       - The tag.
@@ -53,12 +102,66 @@ options:
   digest:
     description: The digest of the image, instead of a tag, with O(state=pulled) or O(state=absent).
     type: str
+  overwrite:
+    description:
+      - Whether a tag that stands for another image is moved. It does not matter for tags that do not exist, nor for
+        those that stand for the wanted image already.
+      - V(if_digest) moves it only if it stands for O(expected_digest).
+      - This and O(immutable_tags) are decided for all tags before anything is sent, and each tag is looked at again
+        right before it is put. Registries know no condition for a write, so that a tag that somebody else puts in this
+        last moment can still be overwritten.
+    type: str
+    choices: [always, never, if_digest]
+    default: always
+    version_added: 0.2.0
+  expected_digest:
+    description: The digest that existing tags have to stand for with O(overwrite=if_digest).
+    type: str
+    version_added: 0.2.0
+  immutable_tags:
+    description:
+      - Globs of tags that are never moved once they exist, whatever O(overwrite) says, such as V(v*) or V([0-9]*).
+    type: list
+    elements: str
+    version_added: 0.2.0
+  create_repository:
+    description:
+      - Whether the repository is created if it does not exist. Its name and the quota are checked before.
+      - A mistyped name then makes a new repository instead of a failure.
+    type: bool
+    default: false
+    version_added: 0.2.0
   keep_local_tag:
     description:
       - Whether the Docker Engine keeps the name C(<registry host>/<repository>:<tag>) that an image gets in order to be
         pushed.
     type: bool
     default: true
+  remove_local_source:
+    description:
+      - Whether O(source) is taken away from the Docker Engine when all tags stand for it, and the image with its last
+        name.
+      - A later run that finds it gone takes the tags as they are, and fails only if one is missing.
+    type: bool
+    default: false
+    version_added: 0.2.0
+  pull_policy:
+    description:
+      - What is enough with O(state=pulled).
+      - V(always) compares the digest with that in the registry, and pulls only what differs.
+      - V(missing) is content with any local image of that name, however old; V(never) fails if there is none.
+    type: str
+    choices: [always, missing, never]
+    default: always
+    version_added: 0.2.0
+  progress_file:
+    description:
+      - A file on the controller that tells how a push gets on while it runs, as one JSON object a line, with C(at),
+        C(event) (V(begin), V(layer), V(tag), V(end) or V(failed)) and what belongs to it. It is emptied when a push
+        begins. A link is not followed.
+      - What happens on another host is told when it is over.
+    type: path
+    version_added: 0.2.0
   keep_last:
     description:
       - Of the images that a selection is about, so many that were pushed last stay.
@@ -150,12 +253,97 @@ EXAMPLES = r"""
       - "1.0"
       - stable
 
+- name: Push what the build has written, without a Docker Engine
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/web_app
+    archive: build/web_app.oci.tar
+    tags: ["24.10", candidate]
+    create_repository: true
+
+- name: Push one platform of an archive of several images
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/tools
+    archive: build/tools.tar
+    archive_image: tools/lint:1.4
+    platforms: [linux/amd64]
+    tag: "1.4"
+
+- name: Promote what was tested, without moving data
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/web_app
+    from_image: shop/web_app:candidate
+    tag: stable
+
+- name: Release it, where a release never changes
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/releases
+    from_image: shop/web_app:stable
+    tags: ["24.10", latest]
+    immutable_tags: ["[0-9]*"]
+
+- name: Copy the release to the registry of another region
+  jdcloud.jcr.jcr_image:
+    registry: myregistry-south
+    region: cn-south-1
+    repository: shop/releases
+    from_image: myregistry-cn-north-1.jcr.service.jdcloud.com/shop/releases:24.10
+    tag: "24.10"
+
+- name: Take a base image over from elsewhere, for two platforms
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: base/nginx
+    from_image: registry.example.com/library/nginx:1.27
+    from_username: reader
+    from_password: "{{ reader_password }}"
+    platforms: [linux/amd64, linux/arm64]
+    tag: "1.27"
+
+- name: Move a tag only if nobody else has moved it
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/web_app
+    source: web_app:hotfix
+    tag: stable
+    overwrite: if_digest
+    expected_digest: "{{ deployed.image.digest }}"
+
+- name: Never replace a tag
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/web_app
+    source: web_app:build
+    tag: "{{ build_number }}"
+    overwrite: never
+    remove_local_source: true
+
+- name: Push a large image, and give up after an hour or when nothing moves for ten minutes
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/models
+    archive: /srv/models/layout
+    deadline: 3600
+    idle_timeout: 600
+    progress_file: /tmp/models.jsonl
+
 - name: Have it on the hosts of the play
   jdcloud.jcr.jcr_image:
     registry: myshop
     repository: shop/web
     tag: stable
     state: pulled
+
+- name: Have some version of it there, and do not ask for a newer one
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/web_app
+    tags: [stable, "24.10"]
+    state: pulled
+    pull_policy: missing
 
 - name: Delete a tag
   jdcloud.jcr.jcr_image:
@@ -249,6 +437,12 @@ image:
       returned: always
       type: int
       sample: 28861712
+    platforms:
+      description: For which platforms it is, each as C(os/architecture[/variant]); empty where that is not known.
+      returned: always
+      type: list
+      elements: str
+      sample: [linux/amd64]
     tags:
       description: What became of each tag, by its name. Empty with O(digest).
       returned: always
@@ -348,7 +542,7 @@ transfer:
       type: int
       sample: 0
     bytes_sent:
-      description: How many bytes of layers were sent, as the engine counts them before compression.
+      description: How many bytes of layers were sent; through a Docker Engine, as it counts them before compression.
       returned: always
       type: int
       sample: 28861712
@@ -357,6 +551,24 @@ transfer:
       returned: always
       type: float
       sample: 2.1
+    layers:
+      description:
+        - What became of each layer. Without a Docker Engine, the config counts as one; an engine calls layers by short
+          names of its own, C(id) instead of C(digest).
+        - C(state) is V(pushed), V(existing) or V(mounted); C(bytes) is its size, C(seconds) how long it took.
+      returned: always
+      type: list
+      elements: dict
+      sample:
+        - digest: sha256:2b4c6d8e0f1a3b5c7d9e1f2a4b6c8d0e2f3a5b7c9d1e3f4a6b8c0d2e4f5a7b9c
+          state: pushed
+          bytes: 28861712
+          seconds: 1.9
+created_repository:
+  description: Whether the repository was created, or in check mode would be.
+  returned: success
+  type: bool
+  sample: false
 error:
   description:
     - What went wrong, for programs; RV(ignore:msg) tells the same to people.

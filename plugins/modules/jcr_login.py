@@ -15,8 +15,9 @@ description:
     Afterwards the plain C(docker) client, and everything else that reads the file, can push and pull.
   - The token comes from the controller's cache or is issued by the controller; it appears in no output, in no argument
     of a process and in no other file.
-  - Other logins and unknown keys of the configuration are kept. A credential store that is configured there is used.
-  - To log in another user, become that user.
+  - Other logins and unknown keys of the configuration are kept. A credential store that is configured there is used,
+    unless O(store) says otherwise.
+  - To log in one other user, become that user; to log in several at once, name them as O(users).
 options:
   registry:
     description: The name of the registry.
@@ -25,12 +26,37 @@ options:
     description: The names of several registries.
     type: list
     elements: str
+  users:
+    description:
+      - The users of the task's host whose docker clients are meant, each with the docker configuration in its own home.
+      - Without it, the user that the task runs as.
+      - For any other user than that one the task has to run as root (C(become)). The files are then read and written
+        with the rights of their user, so that no link in a user's home leads anywhere else.
+    type: list
+    elements: str
+    version_added: 0.2.0
   config_path:
     description:
-      - The docker configuration.
+      - The docker configuration. C(~) is the home of the user whose login it is, also with O(users).
       - Without it, C(config.json) in E(DOCKER_CONFIG), and then C(~/.docker/config.json) of the user that the task
-        runs as.
-    type: path
+        runs as; with O(users), C(~/.docker/config.json) of each.
+    type: str
+  store:
+    description:
+      - Where the logins are kept.
+      - V(auto) is where the docker configuration says, by C(credHelpers) and C(credsStore); without those, it is the
+        configuration itself.
+      - V(file) is the docker configuration itself. Where it names a credential store for the host, that is put out of
+        force for this host. With a C(credsStore) this takes an empty entry in C(credHelpers), which the docker client
+        understands; skopeo and podman do not, and the Docker SDK for Python goes on asking the C(credsStore).
+      - Any other value is the name of a credential helper, V(pass) for the program C(docker-credential-pass). It is
+        entered in C(credHelpers) for the host.
+      - A login that another store holds is left there; docker does not look at it any more.
+      - With O(state=absent), a login in another store than this one is not touched, and what O(state=present) entered
+        in C(credHelpers) is taken out again.
+    type: str
+    default: auto
+    version_added: 0.2.0
   inner:
     description: Whether to log in to the registry's host inside the VPC as well, with the same token.
     type: bool
@@ -66,6 +92,24 @@ EXAMPLES = r"""
   become: true
   become_user: builder
 
+- name: Log several users of a build machine in with one token
+  jdcloud.jcr.jcr_login:
+    registry: myregistry
+    users:
+      - builder
+      - release
+  become: true
+
+- name: Log in through a credential helper, docker-credential-pass
+  jdcloud.jcr.jcr_login:
+    registry: myregistry
+    store: pass
+
+- name: Log in although the configured credential store does not work without a desktop
+  jdcloud.jcr.jcr_login:
+    registry: myregistry
+    store: file
+
 - name: Log in to two registries, also inside the VPC
   jdcloud.jcr.jcr_login:
     registries:
@@ -87,7 +131,7 @@ EXAMPLES = r"""
 RETURN = r"""
 ---
 logins:
-  description: The logins, one for each host.
+  description: The logins, one for each host and user.
   returned: success
   type: list
   elements: dict
@@ -102,8 +146,18 @@ logins:
       returned: always
       type: str
       sample: /home/me/.docker/config.json
+    owner:
+      description: The user of the machine whose login it is.
+      returned: always
+      type: str
+      sample: builder
+    store:
+      description: Where it is kept; V(file), or the name of a credential helper.
+      returned: always
+      type: str
+      sample: file
     user:
-      description: The user name of the login; null with O(state=absent).
+      description: The user name of the login at the registry; null with O(state=absent).
       returned: always
       type: str
       sample: jdcloud

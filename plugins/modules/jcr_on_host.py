@@ -19,12 +19,15 @@ options:
     type: str
     required: true
     choices:
+      - engine_describe
       - engine_inspect
+      - archive_inspect
       - logins_read
       - engine_tag
       - engine_remove
       - engine_push
       - engine_pull
+      - archive_push
       - logins_write
       - logins_erase
   arguments:
@@ -36,9 +39,17 @@ options:
     type: list
     elements: str
     default: []
+  users:
+    description: Whose docker configurations, for the steps about logins.
+    type: list
+    elements: str
   config_path:
     description: The docker configuration, for the steps about logins.
-    type: path
+    type: str
+  store:
+    description: Where the logins are, for the steps about them.
+    type: str
+    default: auto
 extends_documentation_fragment:
   - jdcloud.jcr.docker
   - jdcloud.jcr.attributes

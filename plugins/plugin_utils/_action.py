@@ -14,6 +14,7 @@ started as usual; with -vvv the log says which way was taken and why.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import sys
 import typing as t
@@ -24,9 +25,16 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Deadline
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, JcrError, from_failure
+from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import engine_address
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    JcrError,
+    from_failure,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._host import (
     ENGINE_OPTIONS,
+    LOGIN_OPTIONS,
     Build,
     ControllerHost,
     failed,
@@ -34,6 +42,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._host import (
     validated,
     with_secrets,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import LayerEvent, Progress
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 
@@ -179,16 +188,21 @@ class DistantHost(ControllerHost):
     def engine(self) -> DistantEngine:
         return DistantEngine(self)
 
-    def docker_config(self) -> DistantDockerConfig:
-        return DistantDockerConfig(self)
+    def archives(self) -> DistantArchives:
+        return DistantArchives(self)
+
+    def docker_logins(self) -> DistantLogins:
+        return DistantLogins(self)
+
+    def given(self, name: str) -> t.Any:
+        """An option as it was given: a path's ~ is to become the home of the host's user, not of this process."""
+        return self._action._task.args.get(name)
 
     def call(self, step: str, arguments: dict[str, t.Any], secrets: t.Sequence[Secret] = ()) -> t.Any:
         """Run one step on the host; returns its answer, or raises the error that it failed with."""
         action = self._action
-        # As they were given: a path's ~ is to become the home of the host's user, not of this process.
-        given = action._task.args
-        names = (*ENGINE_OPTIONS, "config_path")
-        options = {name: given[name] for name in names if given.get(name) is not None}
+        names = (*ENGINE_OPTIONS, *LOGIN_OPTIONS)
+        options = {name: self.given(name) for name in names if self.given(name) is not None}
         options.update(step=step, arguments=arguments, secrets=[secret.reveal() for secret in secrets])
         with account_hidden(action):
             result = action._execute_module(module_name=ON_HOST, module_args=options, task_vars=self._task_vars)
@@ -210,10 +224,24 @@ class DistantHost(ControllerHost):
 
 
 class DistantEngine:
-    """The Docker Engine of another host: the part of _engine.Engine that resources use."""
+    """The Docker Engine of another host: the part of _engine.Engine that resources use.
+
+    The events of a transfer cannot stream from there: C(progress) is told when the transfer is over, once of each layer
+    that came to its end, and not at all of a transfer that failed.
+    """
 
     def __init__(self, host: DistantHost) -> None:
+        self._host = host
         self._call = host.call
+
+    def check(self) -> None:
+        """Refuse options that can never work; what the host's own environment says is seen there only."""
+        options = {name: self._host.params.get(name) for name in ENGINE_OPTIONS}
+        if options["docker_host"]:
+            engine_address(**options).check()
+
+    def describe(self) -> dict[str, t.Any]:
+        return self._call("engine_describe", {})
 
     def inspect(self, reference: str) -> dict[str, t.Any] | None:
         return self._call("engine_inspect", {"reference": reference})
@@ -221,47 +249,101 @@ class DistantEngine:
     def tag(self, source: str, target: str) -> None:
         self._call("engine_tag", {"source": source, "target": target})
 
-    def remove(self, reference: str) -> None:
-        self._call("engine_remove", {"reference": reference})
+    def remove(self, reference: str, force: bool = False) -> list[dict[str, str]]:
+        return self._call("engine_remove", {"reference": reference, "force": force})
 
-    def push(self, reference: str, username: str, password: Secret, *, deadline: Deadline) -> dict[str, t.Any]:
-        return self._transfer("engine_push", reference, username, password, deadline)
+    def push(
+        self,
+        reference: str,
+        username: str,
+        password: Secret,
+        *,
+        deadline: Deadline,
+        progress: Progress | None = None,
+    ) -> dict[str, t.Any]:
+        return self._transfer("engine_push", reference, username, password, deadline, progress)
 
-    def pull(self, reference: str, username: str, password: Secret, *, deadline: Deadline) -> dict[str, t.Any]:
-        return self._transfer("engine_pull", reference, username, password, deadline)
+    def pull(
+        self,
+        reference: str,
+        username: str,
+        password: Secret,
+        *,
+        deadline: Deadline,
+        progress: Progress | None = None,
+    ) -> dict[str, t.Any]:
+        return self._transfer("engine_pull", reference, username, password, deadline, progress)
 
     def _transfer(
-        self, step: str, reference: str, username: str, password: Secret, deadline: Deadline
+        self,
+        step: str,
+        reference: str,
+        username: str,
+        password: Secret,
+        deadline: Deadline,
+        progress: Progress | None,
     ) -> dict[str, t.Any]:
         arguments = {"reference": reference, "username": username, "seconds": deadline.left()}
-        return self._call(step, arguments, [password])
+        answer = self._call(step, arguments, [password])
+        for layer in answer["layers"] if progress else ():
+            progress(LayerEvent(layer["id"], layer["state"], layer["bytes"] or 0, layer["bytes"]))
+        return answer
 
 
-class DistantDockerConfig:
-    """The docker logins of another host or user, as _dockerlogin.DockerConfig offers them."""
+class DistantArchives:
+    """The archives of images on another host, as _archives.Archives offers them; nothing tells how a push gets on."""
 
     def __init__(self, host: DistantHost) -> None:
         self._call = host.call
-        self._read: dict[str, t.Any] = {}
+        self._given = host.given
 
-    @property
-    def path(self) -> str:
-        """The file, once it has been read."""
-        return self._read["path"]
+    def inspect(self, path: str, name: str | None = None, platforms: t.Sequence[str] | None = None) -> t.Any:
+        path = self._given("archive") or path
+        return self._call("archive_inspect", {"path": path, "name": name, "platforms": platforms})
 
-    def is_private(self) -> bool:
-        return self._read["private"]
+    def push(
+        self,
+        path: str,
+        name: str | None,
+        platforms: t.Sequence[str] | None,
+        target: t.Any,
+        tags: t.Sequence[str],
+        password: Secret,
+        *,
+        guards: t.Any,
+        expected: t.Mapping[str, str | None],
+        deadline: Deadline,
+        renew: t.Callable[[], Secret] | None = None,
+        progress: t.Any = None,
+    ) -> t.Any:
+        """With another password the push begins anew, but what has arrived is not sent twice."""
+        path = self._given("archive") or path
+        arguments = {"path": path, "name": name, "platforms": platforms, "tags": tags, "expected": expected}
+        arguments.update(target=dataclasses.asdict(target), guards=guards.arguments())
+        try:
+            return self._call("archive_push", {**arguments, "seconds": deadline.left()}, [password])
+        except AuthenticationFailed:
+            if renew is None:
+                raise
+            return self._call("archive_push", {**arguments, "seconds": deadline.left()}, [renew()])
 
-    def read(self, hosts: t.Sequence[str]) -> dict[str, dict[str, t.Any] | None]:
-        self._read = self._call("logins_read", {"hosts": list(hosts)})
-        return self._read["logins"]
 
-    def write(self, entries: t.Mapping[str, tuple[str, Secret]]) -> None:
-        usernames = {host: username for host, (username, password) in entries.items()}
-        self._call("logins_write", {"usernames": usernames}, [password for username, password in entries.values()])
+class DistantLogins:
+    """The docker logins of another host or user, as _userlogins.UserLogins offers them."""
 
-    def erase(self, hosts: t.Sequence[str]) -> None:
-        self._call("logins_erase", {"hosts": list(hosts)})
+    def __init__(self, host: DistantHost) -> None:
+        self._call = host.call
+
+    def read(self, hosts: t.Sequence[str]) -> list[dict[str, t.Any]]:
+        return self._call("logins_read", {"hosts": list(hosts)})
+
+    def write(self, user: str | None, logins: t.Mapping[str, tuple[str, Secret]]) -> bool:
+        usernames = {host: username for host, (username, password) in logins.items()}
+        arguments = {"user": user, "usernames": usernames}
+        return self._call("logins_write", arguments, [password for username, password in logins.values()])
+
+    def erase(self, user: str | None, hosts: t.Sequence[str]) -> bool:
+        return self._call("logins_erase", {"user": user, "hosts": list(hosts)})
 
 
 def _secret_in_async_result() -> JcrError:

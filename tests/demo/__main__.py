@@ -31,8 +31,13 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true", help="leave the emulator and the Docker Engine running")
     parser.add_argument("--stop", type=Path, metavar="DIR", help="stop what an earlier demo left running, and exit")
     parser.add_argument("--private-engine", action="store_true", help="start a Docker Engine even if there is one")
-    parser.add_argument("--faults", type=json.loads, default=[], metavar="SCRIPT",
-                        help="what shall go wrong in the emulator (tests/emulator/README.md), to see a failure")
+    parser.add_argument(
+        "--faults",
+        type=json.loads,
+        default=[],
+        metavar="SCRIPT",
+        help="what shall go wrong in the emulator (tests/emulator/README.md), to see a failure",
+    )
     options = parser.parse_args(arguments)
     if options.stop:
         return stop(options.stop.resolve())

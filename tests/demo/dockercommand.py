@@ -56,8 +56,15 @@ def _docker(stage: Stage, screen: Screen, *words: str) -> str:
     """Run a docker command and show what it says; returns that."""
     screen.line(f"  $ docker {' '.join(words)}")
     done = subprocess.run(
-        ["docker", *words], env=stage.user.environment, cwd=stage.work, stdin=subprocess.DEVNULL, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_LONGEST, check=False,
+        ["docker", *words],
+        env=stage.user.environment,
+        cwd=stage.work,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=_LONGEST,
+        check=False,
     )
     for line in done.stdout.splitlines():
         screen.line(f"    {line}".rstrip())

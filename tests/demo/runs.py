@@ -31,7 +31,10 @@ def play(stage: Stage, *options: str) -> Run:
     command = [str(Path(sys.executable).with_name("ansible-playbook")), PLAYBOOK, *options]
     process = subprocess.Popen(
         [*command, "--extra-vars", json.dumps(_variables(stage))],
-        cwd=stage.work, env=_environment(stage, tasks), stdin=subprocess.DEVNULL, start_new_session=True,
+        cwd=stage.work,
+        env=_environment(stage, tasks),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
     )
     code = wait_or_stop(process)
     lines = tasks.read_text(encoding="utf-8").splitlines()

@@ -117,9 +117,7 @@ def _check_login(emulator: Any, request: Request, registry: Any, repository: str
     _must_be_valid(emulator, registry, credential, {"WWW-Authenticate": challenge})
 
 
-def _must_be_valid(
-    emulator: Any, registry: Any, credential: tuple[str, str] | None, headers: dict[str, str]
-) -> None:
+def _must_be_valid(emulator: Any, registry: Any, credential: tuple[str, str] | None, headers: dict[str, str]) -> None:
     if credential is None:
         message = f"authentication required: log in to registry {registry.name!r} with one of its tokens"
         raise RegistryError("UNAUTHORIZED", message, headers=headers)

@@ -37,6 +37,7 @@ CREATE INDEX IF NOT EXISTS token_by_registry ON token (registry_id, issued_at);
 """
 _HOST = re.compile(r"(?P<label>[a-z0-9-]+)\.jcr\.service\.jdcloud\.com(:[0-9]+)?")
 _HOUR = timedelta(hours=1)
+_NUMBERS_AT_ONCE = 500  # in one statement; sqlite takes 999 everywhere
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +84,8 @@ class State:
         self._clock = clock
         self._settings = settings
         self._ports = ports
+        # The latest listing of repositories: whose and when, and the numbers of the repositories in it.
+        self._listed: tuple[tuple[tuple[int, ...], str, int], list[int]] | None = None
         database.execute_script(_TABLES)
 
     # Registries
@@ -129,18 +132,33 @@ class State:
 
     def repositories(self, *registry_ids: int, like: str = "", first: int = 0, limit: int = -1) -> list[Repository]:
         """Repositories of these registries whose name contains a text, the oldest first; from a place, so many."""
-        condition = _in_registries(registry_ids)
-        query = f"SELECT * FROM repository WHERE {condition} ORDER BY id LIMIT ? OFFSET ?"
-        return [_repository(row) for row in self._rows(query, *registry_ids, like, limit, first)]
+        with self._database.transaction():
+            found = self._listing(registry_ids, like)
+            page = found[first:] if limit < 0 else found[first : first + limit]
+            return [_repository(row) for row in self._numbered(page)]
 
     def count_repositories(self, *registry_ids: int, like: str = "") -> int:
         """How many repositories of these registries have a name that contains a text."""
-        values: tuple[object, ...] = (*registry_ids, like)
-        condition = _in_registries(registry_ids)
-        if not like:  # asked for before each creation: the index alone tells it
-            condition, values = f"registry_id IN ({', '.join('?' * len(registry_ids))})", registry_ids
-        query = f"SELECT count(*) AS number FROM repository WHERE {condition}"
-        return int(self._rows(query, *values)[0]["number"])
+        if like:
+            return len(self._listing(registry_ids, like))
+        query = f"SELECT count(*) AS number FROM repository WHERE {_in_registries(registry_ids)}"
+        return int(self._rows(query, *registry_ids)[0]["number"])
+
+    def _listing(self, registry_ids: tuple[int, ...], like: str) -> list[int]:
+        """The numbers of these repositories, the oldest first; found out once for all pages, until a row changes."""
+        with self._database.transaction() as connection:
+            key = (registry_ids, like, connection.total_changes)
+            if self._listed is None or self._listed[0] != key:
+                query = f"SELECT id FROM repository WHERE {_in_registries(registry_ids)}"
+                query += " AND instr(name, lower(?)) > 0 ORDER BY id"
+                self._listed = key, [row["id"] for row in connection.execute(query, (*registry_ids, like))]
+            return self._listed[1]
+
+    def _numbered(self, numbers: list[int]) -> t.Iterator[sqlite3.Row]:
+        """The rows of the repositories with these numbers, in this order."""
+        for start in range(0, len(numbers), _NUMBERS_AT_ONCE):
+            part = numbers[start : start + _NUMBERS_AT_ONCE]
+            yield from self._rows(f"SELECT * FROM repository WHERE id IN ({_places(part)}) ORDER BY id", *part)
 
     def filled_repositories(self, registry_id: int) -> list[int]:
         """The numbers of the repositories that were ever pushed to: no other one can hold images."""
@@ -271,8 +289,12 @@ def _token(row: sqlite3.Row) -> Token:
 
 
 def _in_registries(registry_ids: t.Sequence[int]) -> str:
-    """The SQL condition for repositories of so many registries with a part of a name; it takes the numbers and it."""
-    return f"registry_id IN ({', '.join('?' * len(registry_ids))}) AND instr(name, lower(?)) > 0"
+    """The SQL condition for repositories of so many registries; it takes their numbers."""
+    return f"registry_id IN ({_places(registry_ids)})"
+
+
+def _places(values: t.Sequence[int]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _moment(seconds: float) -> datetime:

@@ -48,8 +48,14 @@ class Person:
     def start(self, *options: str) -> subprocess.Popen[str]:
         """Start the demo; Ctrl-C is a signal to its process group, as in a terminal."""
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.demo", *options], cwd=CHECKOUT, env=self.environment, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            [sys.executable, "-m", "tests.demo", *options],
+            cwd=CHECKOUT,
+            env=self.environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
     def show(self, *options: str) -> tuple[int, str]:
@@ -209,8 +215,14 @@ def issued_passwords(run_file: Path) -> list[str]:
 def shell(person: Person, command: str) -> str:
     """What a shell command prints; it has to succeed."""
     done = subprocess.run(
-        ["/bin/sh", "-c", command], env=person.environment, cwd=person.home, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        ["/bin/sh", "-c", command],
+        env=person.environment,
+        cwd=person.home,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
     return done.stdout

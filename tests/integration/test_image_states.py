@@ -304,3 +304,162 @@ def test_own_source_survives_a_push_without_a_local_name(world: World) -> None:
     world.client.tag(ONE, world.name, "latest")
     world.image({"source": source, "keep_local_tag": False})
     assert source in world.client.inspect_image(ONE)["RepoTags"]
+
+
+# --- a push through the engine, besides the states -------------------------------------------------------------------
+
+
+def test_several_tags_are_one_push(world: World) -> None:
+    """The engine pushes once; the other tags are its manifest, put again."""
+    start = len(world.log())
+    done = world.image({"source": ONE, "tags": ["a", "b", "c"]})
+    writes = [entry["operation"] for entry in world.log()[start:] if entry["plane"] == "data" and entry["write"]]
+    assert writes.count("putManifest") == 3
+    assert [e["operation"] for e in world.log()[start:]].count("getManifest") == 1
+    assert len(set(world.remote().values())) == 1
+    assert {f"{world.name}:{tag}" for tag in "abc"} <= set(world.client.inspect_image(ONE)["RepoTags"])
+    assert done["image"]["platforms"] == [f"linux/{world.client.inspect_image(ONE)['Architecture']}"]
+
+
+@pytest.mark.parametrize("state", ["another tag", "no tag any more"])
+def test_content_that_is_there_is_not_pushed(world: World, state: str) -> None:
+    """Only a manifest is put, and the digest is predicted."""
+    digest = world.push(ONE, "a")["a"]["digest"]
+    if state == "no tag any more":
+        world.push(OTHER, "a")
+    start = len(world.log())
+    predicted = world.image({"source": ONE, "tag": "b"}, check=True)
+    done = world.image({"source": ONE, "tag": "b"})
+    assert predicted["image"] == done["image"]
+    assert (done["image"]["digest"], predicted["diff"]) == (digest, done["diff"])
+    writes = [entry["operation"] for entry in world.log()[start:] if entry["write"]]
+    assert writes == ["putManifest"]
+
+
+def test_guards_of_a_push(world: World) -> None:
+    other = world.push(OTHER, "v1")["v1"]["digest"]
+    shared = {"source": ONE, "tags": ["v1", "v2"], "registry": REGISTRY, "repository": REPOSITORY}
+    start = len(world.log())
+    for guard in (
+        {"overwrite": "never"},
+        {"immutable_tags": ["v*"]},
+        {"overwrite": "if_digest", "expected_digest": "sha256:" + "0" * 64},
+    ):
+        for check in (True, False):
+            wish = {**shared, **guard, "docker_host": world.docker_host}
+            result = world.run(world.account, "jcr_image", wish, check=check)
+            assert (result["error"]["kind"], result["changed"]) == ("tag_protected", False)
+    assert not [entry for entry in world.log()[start:] if entry["write"] or entry["plane"] == "data"]
+    moved = world.image({**shared, "overwrite": "if_digest", "expected_digest": other})
+    assert moved["image"]["tags"]["v1"]["changed"] is True
+    assert world.image({**shared, "overwrite": "never"})["changed"] is False
+
+
+def test_a_tag_that_somebody_makes_before_the_push_stays(world: World) -> None:
+    """The service does not tell of it when the plan is made; the registry does."""
+    other = world.push(OTHER, "v1")["v1"]["digest"]
+    nothing = {"body": {"text": json.dumps({"requestId": "x", "result": {"images": [], "totalCount": 0}})}}
+    world.account.emulator.faults([{"match": {"operation": "describeImages"}, "times": 1, "action": nothing}])
+    wish = {"source": ONE, "tag": "v1", "overwrite": "never", "registry": REGISTRY, "repository": REPOSITORY}
+    result = world.run(world.account, "jcr_image", {**wish, "docker_host": world.docker_host})
+    assert (result["error"]["kind"], result["changed"]) == ("tag_protected", False)
+    assert world.remote() == {"v1": other}
+
+
+def test_token_that_is_refused_while_the_engine_pushes(world: World) -> None:
+    refusal = {"status": {"http": 401, "status": "UNAUTHORIZED", "message": "the token has expired"}}
+    rule = {"match": {"operation": "startUpload"}, "times": 1, "action": refusal}
+    world.account.emulator.faults([rule])
+    done = world.image({"source": ONE})
+    assert world.remote() == {"latest": done["image"]["digest"]}
+
+
+def test_token_that_is_refused_while_the_engine_pulls(world: World) -> None:
+    world.push(ONE, "latest")
+    world.forget()
+    world.client.remove_image(ONE, force=True)
+    refusal = {"status": {"http": 401, "status": "UNAUTHORIZED", "message": "the token has expired"}}
+    rule = {"match": {"operation": "getBlob"}, "times": 1, "action": refusal}
+    world.account.emulator.faults([rule])
+    assert world.image({"state": "pulled"})["changed"] is True
+
+
+def test_local_source_that_is_removed(world: World) -> None:
+    wish = {"source": ONE, "tags": ["a", "b"], "remove_local_source": True, "keep_local_tag": False}
+    predicted, done = world.image(wish, check=True), world.image(wish)
+    assert predicted["changed"] is done["changed"] is True
+    assert predicted["diff"] == done["diff"]
+    assert set(done["image"]["tags"]) == {"a", "b"}
+    assert not [image for image in world.client.images() if ONE in (image["RepoTags"] or [])]
+    for check in (True, False):
+        again = world.image(wish, check=check)
+        assert again["changed"] is False and again["image"]["digest"] == done["image"]["digest"]
+    result = world.run(
+        world.account,
+        "jcr_image",
+        {**wish, "tags": ["a", "c"], "registry": REGISTRY, "repository": REPOSITORY, "docker_host": world.docker_host},
+    )
+    assert result["error"]["kind"] == "image_not_found"
+
+
+def test_local_source_is_removed_although_the_tags_are_there(world: World) -> None:
+    world.push(ONE, "a")
+    wish = {"source": ONE, "tag": "a", "remove_local_source": True}
+    predicted, done = world.image(wish, check=True), world.image(wish)
+    assert predicted["changed"] is done["changed"] is True
+    assert [fate["changed"] for fate in done["image"]["tags"].values()] == [False]
+    assert predicted["diff"] == done["diff"]
+
+
+# what the engine has, what the registry has; the policy; whether it changes something (None: it fails)
+POLICIES = [
+    ("nothing", "missing", True),
+    ("nothing", "never", None),
+    ("same", "missing", False),
+    ("same", "never", False),
+    ("other", "missing", False),
+    ("other", "never", False),
+    ("other", "always", True),
+]
+
+
+@pytest.mark.parametrize(("local", "policy", "changes"), POLICIES)
+def test_pull_policy(world: World, local: str, policy: str, changes: bool | None) -> None:
+    world.push(ONE, "latest")
+    world.forget()
+    if local != "nothing":
+        world.image({"state": "pulled"}, run_here)
+    if local == "other":
+        _move(world)
+    wish = {"state": "pulled", "pull_policy": policy}
+    if changes is None:
+        shared = {"registry": REGISTRY, "repository": REPOSITORY, "docker_host": world.docker_host}
+        result = world.run(world.account, "jcr_image", {**shared, **wish})
+        assert result["error"]["kind"] == "image_not_found" and "pull_policy is never" in result["msg"]
+        assert world.image(wish, check=True)["warnings"]
+        return
+    start = len(world.log())
+    predicted, done = world.image(wish, check=True), world.image(wish)
+    assert predicted["changed"] is done["changed"] is changes
+    assert predicted["diff"] == done["diff"]
+    assert done["image"]["pulled_id"] == world.client.inspect_image(f"{world.name}:latest")["Id"]
+    if not changes:
+        assert not [e for e in world.log()[start:] if e["plane"] == "data" or e["token_issued"]]
+
+
+def test_pull_policy_missing_lives_without_the_registry(world: World) -> None:
+    """What is deleted there is still good here; always says so."""
+    world.push(ONE, "latest")
+    world.image({"state": "absent", "tag": "latest"})
+    assert world.image({"state": "pulled", "pull_policy": "missing"})["changed"] is False
+    shared = {"registry": REGISTRY, "repository": REPOSITORY, "docker_host": world.docker_host}
+    assert world.run(world.account, "jcr_image", {**shared, "state": "pulled"}).get("failed") is True
+
+
+def test_several_tags_are_pulled(world: World) -> None:
+    world.push(ONE, "a")
+    world.push(OTHER, "b")
+    world.forget()
+    done = world.image({"state": "pulled", "tags": ["a", "b"]})
+    assert [fate["changed"] for fate in done["image"]["tags"].values()] == [True, True]
+    assert world.image({"state": "pulled", "tags": ["a", "b"]})["changed"] is False

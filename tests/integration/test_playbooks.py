@@ -251,7 +251,9 @@ def test_publish_keeps_the_local_name_or_not(
 def test_login_of_another_user_and_logout(books: Playbooks, emulator: RunningEmulator) -> None:
     """Through become, which makes the work on the file that of another process."""
     succeeded(books.run("provision", PROVISION))
-    others = LOGIN | {"login_users": ["root"], "ansible_become_method": "su"}
+    books.docker_config.parent.mkdir(exist_ok=True)
+    own_file = {"login_config_path": str(books.docker_config)}  # the one in root's home is this machine's own
+    others = LOGIN | own_file | {"login_users": ["root"], "ansible_become_method": "su"}
     predicted = succeeded(books.run("login", others, "--check"))
     assert not books.docker_config.exists()
     run = succeeded(books.run("login", others))

@@ -17,6 +17,7 @@ import docker
 import pytest
 
 from tests.support import images
+from tests.support.contents import fill
 from tests.support.emulator import RunningEmulator
 from tests.support.engine import RunningEngine
 from tests.support.playbooks import playbooks
@@ -37,8 +38,14 @@ class Reader:
         """What a command prints that is entered with .venv active; it has to succeed."""
         environment = {**self._environment, "PATH": f"{PROGRAMS}:{self._environment['PATH']}"}
         done = subprocess.run(
-            ["/bin/sh", "-c", line], cwd=self._place, env=environment, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            ["/bin/sh", "-c", line],
+            cwd=self._place,
+            env=environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
         assert done.returncode == 0, done.stdout
         return done.stdout
@@ -67,6 +74,20 @@ def test_the_first_playbook(reader: Reader, emulator: RunningEmulator, tmp_path:
     again = emulator.requests(before)
     assert again
     assert [entry for entry in again if entry["write"] or entry["token_issued"] or entry["plane"] == "data"] == []
+
+
+def test_the_clean_up(reader: Reader, emulator: RunningEmulator, tmp_path: Path) -> None:
+    (playbook,) = (block for block in re.findall(r"^```yaml\n(.*?)^```$", README, re.M | re.S) if "Make room" in block)
+    (tmp_path / "clean.yml").write_text(playbook, encoding="utf-8")
+    nightlies = [f"nightly-{number}" for number in range(8)]
+    fill(emulator, "myshop", {"shop/web": ["1.0", *nightlies]})
+    emulator.clock(advance_seconds=20 * 86400)
+    predicted = recap(reader.shell("ansible-playbook --check clean.yml"))
+    assert recap(reader.shell("ansible-playbook clean.yml")) == predicted
+    assert predicted["changed"] == "1"
+    ((repository,),) = (registry["repositories"] for registry in emulator.state()["registries"])
+    left = {tag for image in repository["images"] for tag in image["tags"]}
+    assert "1.0" in left and len(left) == 6  # which of the nightlies is not said: they have come in the same second
 
 
 def test_the_ad_hoc_commands(reader: Reader, emulator: RunningEmulator) -> None:

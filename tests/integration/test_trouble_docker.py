@@ -94,22 +94,28 @@ def test_no_such_image_in_the_registry(bench: Bench, run: Run) -> None:
 
 
 REFUSALS = [
-    # what the registry says, cause, cure
+    # what the registry says, kind, cause, cure
     (
         {"http": 401, "status": "UNAUTHORIZED", "message": "the token was released"},
+        "login_refused",
         "unauthorized",
         "run the task again",
     ),
-    ({"http": 403, "status": "DENIED", "message": "requested access is denied"}, "denied", "may push and pull"),
-    ({"http": 429, "message": "slow down"}, "toomanyrequests: slow down", "try again later"),
+    (
+        {"http": 403, "status": "DENIED", "message": "requested access is denied"},
+        "transfer_refused",
+        "denied",
+        "may push and pull",
+    ),
+    ({"http": 429, "message": "slow down"}, "transfer_refused", "toomanyrequests: slow down", "try again later"),
 ]
 
 
-@pytest.mark.parametrize(("status", "cause", "cure"), REFUSALS, ids=[str(row[0]["http"]) for row in REFUSALS])
-def test_push_refused(bench: Bench, run: Run, status: dict[str, t.Any], cause: str, cure: str) -> None:
+@pytest.mark.parametrize(("status", "kind", "cause", "cure"), REFUSALS, ids=[str(row[0]["http"]) for row in REFUSALS])
+def test_push_refused(bench: Bench, run: Run, status: dict[str, t.Any], kind: str, cause: str, cure: str) -> None:
     bench.fault({"status": status}, "POST", "/uploads/")
     result = bench.image(run)
-    assert_failure(result, "transfer_refused", f"push '{bench.uri}:1.0'", cause, cure)
+    assert_failure(result, kind, f"push '{bench.uri}:1.0'", cause, cure)
     assert result["error"]["retryable"] is (status["http"] == 429)
     assert bench.tags() == []
     bench.emulator.faults([])

@@ -112,8 +112,14 @@ class Playbooks:
         command = [str(Path(sys.executable).with_name("ansible-playbook")), playbook]
         command += [f"--inventory={self._write('inventory.ini', inventory)}"] if inventory else []
         done = subprocess.run(
-            [*command, *options], cwd=work, env={**self.environment, "JCR_TASK_LOG": str(log)},
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            [*command, *options],
+            cwd=work,
+            env={**self.environment, "JCR_TASK_LOG": str(log)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
         lines = log.read_text(encoding="utf-8").splitlines()
         return Run(done.returncode, done.stdout, tuple(Task(**json.loads(line)) for line in lines))

@@ -44,13 +44,22 @@ def docs(log: Log, temporary: Path) -> None:
     sources, settings = temporary / "sources", temporary / "settings"
     sources.mkdir(mode=0o755)  # antsibull-docs refuses a folder that others may write to
     settings.mkdir()
-    log.run(VENV / "bin" / "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error",
-            "--dest-dir", sources, "jdcloud.jcr")
+    log.run(
+        VENV / "bin" / "antsibull-docs",
+        "collection",
+        "--use-current",
+        "--squash-hierarchy",
+        "--fail-on-error",
+        "--dest-dir",
+        sources,
+        "jdcloud.jcr",
+    )
     (settings / "conf.py").write_text(CONFIGURATION, encoding="utf-8")
     (sources / "ansible_devel.inv").write_bytes(inventory_of_labels())
     shutil.rmtree(SITE, ignore_errors=True)
-    log.run(VENV / "bin" / "sphinx-build", "-M", "html", sources, SITE, "-c", settings, "-W", "--keep-going",
-            cwd=sources)
+    log.run(
+        VENV / "bin" / "sphinx-build", "-M", "html", sources, SITE, "-c", settings, "-W", "--keep-going", cwd=sources
+    )
 
 
 def inventory_of_labels() -> bytes:

@@ -13,8 +13,19 @@ from tests.tooling.process import CHECKOUT, VENV, Log, StepFailed
 
 DIST = CHECKOUT / "dist"
 NEEDED = {
-    "FILES.json", "MANIFEST.json", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "README.md",
-    "SECURITY.md", "changelogs", "meta", "playbooks", "plugins", "roles",
+    "FILES.json",
+    "MANIFEST.json",
+    "CHANGELOG.md",
+    "CODE_OF_CONDUCT.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "changelogs",
+    "meta",
+    "playbooks",
+    "plugins",
+    "roles",
 }
 SHIPPED = NEEDED | {"docs"}
 LARGEST_TARBALL = 20 * 1024 * 1024  # bytes; Ansible Galaxy's limit
@@ -52,5 +63,11 @@ def check_contents(tarball: Path) -> None:
 
 def changelog(log: Log, temporary: Path) -> None:
     """Bring CHANGELOG.md up to date with the fragments and the plugins of the version in galaxy.yml."""
-    log.run(VENV / "bin" / "antsibull-changelog", "release", "--update-existing", "--reload-plugins",
-            "--refresh-plugins", "--refresh-fragments")
+    log.run(
+        VENV / "bin" / "antsibull-changelog",
+        "release",
+        "--update-existing",
+        "--reload-plugins",
+        "--refresh-plugins",
+        "--refresh-fragments",
+    )

@@ -21,15 +21,23 @@ def lint(log: Log, temporary: Path) -> None:
         StepFailed: names the tools that found something.
     """
     programs = VENV / "bin"
-    log.run_all([
-        (programs / "ruff", "check", "--no-cache", "--output-format=concise", "."),
-        (programs / "yamllint", "--strict", "."),
-        (programs / "ansible-lint", "--offline", "--profile", "production", "--strict"),
-        (programs / "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "."),
-        (programs / "antsibull-changelog", "lint"),
-        (programs / "antsibull-changelog", "lint-changelog-yaml", "changelogs/changelog.yaml"),
-        ("shellcheck", *shell_scripts()),
-    ])
+    log.run_all(
+        [
+            (programs / "ruff", "check", "--no-cache", "--output-format=concise", "."),
+            (programs / "yamllint", "--strict", "."),
+            (programs / "ansible-lint", "--offline", "--profile", "production", "--strict"),
+            (
+                programs / "antsibull-docs",
+                "lint-collection-docs",
+                "--plugin-docs",
+                "--validate-collection-refs=all",
+                ".",
+            ),
+            (programs / "antsibull-changelog", "lint"),
+            (programs / "antsibull-changelog", "lint-changelog-yaml", "changelogs/changelog.yaml"),
+            ("shellcheck", *shell_scripts()),
+        ]
+    )
 
 
 def shell_scripts() -> list[str]:

@@ -105,8 +105,13 @@ class Log:
             output.flush()
             try:
                 process = subprocess.Popen(
-                    words, cwd=cwd, env={**self._environment, **(variables or {})},
-                    stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+                    words,
+                    cwd=cwd,
+                    env={**self._environment, **(variables or {})},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
                 )
             except OSError as error:
                 raise StepFailed(f"{words[0]} cannot be started: {error.strerror}") from error

@@ -56,7 +56,10 @@ def checkout_files() -> list[str]:
     """The paths, from the checkout's top, of the files that Git tracks or would add, without those deleted since."""
     listing = subprocess.run(
         ["git", "-c", f"safe.directory={CHECKOUT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=CHECKOUT, capture_output=True, text=True, check=False,
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if listing.returncode:
         raise StepFailed(f"git does not list the checkout's files: {listing.stderr.strip()}")

@@ -62,8 +62,14 @@ def run_pytest(log: Log, temporary: Path, *arguments: str) -> None:
     """
     report = temporary / REPORT
     status = log.status(
-        VENV / "bin" / "python", "-m", "pytest", "-q", "-ra", f"--junit-xml={report}",
-        f"--basetemp={temporary / 'pytest'}", *arguments,
+        VENV / "bin" / "python",
+        "-m",
+        "pytest",
+        "-q",
+        "-ra",
+        f"--junit-xml={report}",
+        f"--basetemp={temporary / 'pytest'}",
+        *arguments,
     )
     counts = read_counts(report)
     if counts.failed or status:

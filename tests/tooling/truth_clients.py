@@ -13,7 +13,7 @@ CLIENTS = VirtualEnvironment(CHECKOUT / ".venv-jdc", CHECKOUT / "tests" / "truth
 
 # Measured with jdcloud_cli 1.2.12: it imports two names that Python 3.12 removed. SafeConfigParser had been an alias of
 # ConfigParser for ten years, and of imp only the import is reached. On 3.11 both lines change nothing.
-NAMES_GIVEN_BACK = '''\
+NAMES_GIVEN_BACK = """\
 import configparser
 import sys
 import types
@@ -21,7 +21,7 @@ import types
 if sys.version_info >= (3, 12):
     configparser.SafeConfigParser = configparser.ConfigParser
     sys.modules.setdefault("imp", types.ModuleType("imp"))
-'''
+"""
 
 
 def install_clients(log: Log) -> None:

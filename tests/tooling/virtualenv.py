@@ -53,8 +53,16 @@ class VirtualEnvironment:
             shutil.rmtree(self.path, ignore_errors=True)
             ensure_pip_is_at_hand(log)
             log.run(sys.executable, "-m", "venv", self.path)
-        log.run(self.python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
-                "--requirement", self.requirements)
+        log.run(
+            self.python,
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--requirement",
+            self.requirements,
+        )
 
     def stamp(self) -> None:
         """Remember what it was made from; the last act, so that a broken attempt is tried again."""
@@ -67,12 +75,12 @@ class VirtualEnvironment:
     def _is_usable(self) -> bool:
         """Whether what is there runs, is of the Python that runs now, and was not moved here from another place."""
         try:
-            told = subprocess.run(
-                [self.path / "bin" / "pip", "--version"], capture_output=True, text=True, check=False
-            )
+            told = subprocess.run([self.path / "bin" / "pip", "--version"], capture_output=True, text=True, check=False)
             base = subprocess.run(
                 [self.python, "-c", "import sys; print(sys.base_prefix, sys.version)"],
-                capture_output=True, text=True, check=False,
+                capture_output=True,
+                text=True,
+                check=False,
             )
         except OSError:
             return False

@@ -15,8 +15,21 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._version import COLLEC
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Ansible's certification wants one of these among the tags.
-KINDS = {"ai", "application", "cloud", "database", "eda", "infrastructure", "linux", "monitoring", "networking",
-         "security", "storage", "tools", "windows"}
+KINDS = {
+    "ai",
+    "application",
+    "cloud",
+    "database",
+    "eda",
+    "infrastructure",
+    "linux",
+    "monitoring",
+    "networking",
+    "security",
+    "storage",
+    "tools",
+    "windows",
+}
 
 
 def read_yaml(name):

@@ -20,8 +20,17 @@ MODULES = {path.stem for path in (CHECKOUT / "plugins" / "modules").glob("*.py")
 ROLES = {path.name for path in (CHECKOUT / "roles").iterdir()}
 PLAYBOOKS = {path.stem for path in (CHECKOUT / "playbooks").glob("*.yml")}
 # Those of Ansible's certification, in its order; the reader's other ones may stand between them.
-HEADINGS = ["Description", "Requirements", "Installation", "Use cases", "Testing", "Contributing", "Support",
-            "Release notes", "License"]
+HEADINGS = [
+    "Description",
+    "Requirements",
+    "Installation",
+    "Use cases",
+    "Testing",
+    "Contributing",
+    "Support",
+    "Release notes",
+    "License",
+]
 OF_A_PLAY = {"name", "hosts", "gather_facts", "module_defaults", "roles", "tasks"}
 
 

@@ -19,7 +19,11 @@ import pytest
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
 from ansible_collections.jdcloud.jcr.plugins.module_utils._credentialstore import CredentialStore
-from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerlogin import DockerConfig, default_config_path
+from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerlogin import (
+    DockerConfig,
+    config_path,
+    default_config_path,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, FileError, RuleError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from tests.support.fake_clock import FakeClock
@@ -467,6 +471,145 @@ def test_an_answer_that_is_no_login_is_refused(programs, answer):
     install(programs, "odd", f"#!/bin/sh\ncat >/dev/null\necho '{answer}'\n")
     with pytest.raises(FileError, match="not a login"):
         CredentialStore("odd", clock=Clock()).get(HOST)
+
+
+# --- a store that the task chooses -----------------------------------------------------------------------------------
+
+
+def chosen(path, store):
+    return DockerConfig(str(path), clock=FakeClock(), store=store)
+
+
+def auths_of(path):
+    return json.loads(path.read_text())["auths"]
+
+
+CONFIGURED = {
+    # what the file says before; what it says of stores with the login in the file, and after that has gone again
+    "nothing": ({}, {}, {}),
+    "a helper for this host": ({"credHelpers": {HOST: "absent"}}, {}, {}),
+    "helpers": (
+        {"credHelpers": {HOST: "absent", "a.example": "other"}},
+        {"credHelpers": {"a.example": "other"}},
+        {"credHelpers": {"a.example": "other"}},
+    ),
+    "a store for all": (
+        {"credsStore": "absent"},
+        {"credsStore": "absent", "credHelpers": {HOST: ""}},
+        {"credsStore": "absent"},
+    ),
+    "a store for all, and a helper": (
+        {"credsStore": "absent", "credHelpers": {HOST: "absent"}},
+        {"credsStore": "absent", "credHelpers": {HOST: ""}},
+        {"credsStore": "absent"},
+    ),
+}
+
+
+@pytest.mark.parametrize("configured", CONFIGURED)
+def test_the_file_is_the_store_though_another_one_is_configured(path, configured):
+    """Whose program need not even be there."""
+    before, with_login, without = CONFIGURED[configured]
+    put(path, before)
+    config = chosen(path, "file")
+    assert config.read([HOST]) == {HOST: None}
+    assert config.write(LOGIN)
+    assert json.loads(path.read_text()) == {**with_login, "auths": {HOST: ENTRY}}
+    assert config.read([HOST]) == {HOST: SUMMARY}
+    assert config.stores([HOST]) == {HOST: "file"}
+    assert not config.write(LOGIN)
+    assert config.erase([HOST])
+    assert json.loads(path.read_text()) == {**without, "auths": {}}
+    assert not config.erase([HOST])
+
+
+@pytest.mark.parametrize(
+    "before", [{}, {"credsStore": "absent"}, {"credHelpers": {HOST: ""}}, {"credHelpers": {HOST: "absent"}}]
+)
+def test_a_helper_is_the_store_for_its_hosts(path, vault, before):
+    put(path, {**before, "auths": {"a.example": ENTRY}})
+    config = chosen(path, "vault")
+    assert config.read([HOST]) == {HOST: None}
+    assert config.write(LOGIN)
+    assert vault.logins[HOST]["Secret"] == PASSWORD.reveal()
+    written = json.loads(path.read_text())
+    assert written == {**before, "credHelpers": {HOST: "vault"}, "auths": {"a.example": ENTRY, HOST: {}}}
+    assert PASSWORD.reveal() not in path.read_text() and ENTRY["auth"] not in json.dumps(written["auths"][HOST])
+    assert config.stores([HOST]) == {HOST: "vault"}
+    assert not config.write(LOGIN)
+    assert config.erase([HOST])
+    after = json.loads(path.read_text())
+    assert (after["auths"], after.get("credHelpers"), vault.logins) == ({"a.example": ENTRY}, None, {})
+    assert not config.erase([HOST])
+
+
+def test_a_helper_that_is_the_store_for_all_needs_no_entry_of_its_own(path, vault):
+    put(path, {"credsStore": "vault"})
+    config = chosen(path, "vault")
+    assert config.write(LOGIN)
+    assert json.loads(path.read_text()) == {"credsStore": "vault", "auths": {HOST: {}}}
+    assert config.erase([HOST])
+    assert json.loads(path.read_text()) == {"credsStore": "vault", "auths": {}}
+
+
+def test_a_plain_password_makes_room_for_the_helper(path, vault):
+    put(path, {"auths": {HOST: ENTRY}})
+    assert chosen(path, "vault").read([HOST]) == {HOST: None}
+    assert chosen(path, "vault").write(LOGIN)
+    assert auths_of(path) == {HOST: {}}
+    assert chosen(path, "file").read([HOST]) == {HOST: None}, "the empty entry is the helper's"
+    assert not chosen(path, "file").erase([HOST])
+    assert auths_of(path) == {HOST: {}}
+
+
+def test_a_login_in_another_store_is_left_there(path, vault):
+    put(path, {"credHelpers": {HOST: "vault"}})
+    chosen(path, "auto").write(LOGIN)
+    assert chosen(path, "file").write(LOGIN)
+    assert auths_of(path) == {HOST: ENTRY}
+    assert HOST in vault.logins
+    assert chosen(path, "vault").read([HOST]) == {HOST: SUMMARY}
+    assert chosen(path, "vault").erase([HOST])
+    assert (auths_of(path), vault.logins) == ({HOST: ENTRY}, {}), "the login in the file was not meant"
+
+
+def test_a_login_in_the_file_beside_a_store_is_found_and_put_in_force(path):
+    put(path, {"credsStore": "absent", "auths": {HOST: ENTRY}})
+    config = chosen(path, "file")
+    assert config.read([HOST]) == {HOST: SUMMARY}
+    assert config.stores([HOST]) == {HOST: "absent"}
+    assert not config.is_current(LOGIN)
+    assert config.write(LOGIN)
+    assert config.is_current(LOGIN)
+
+
+def test_a_chosen_helper_that_is_not_installed(path):
+    put(path, {})
+    config = chosen(path, "absent")
+    for act in (lambda: config.read([HOST]), lambda: config.write(LOGIN), lambda: config.erase([HOST])):
+        with pytest.raises(ConfigurationError, match="there is no program docker-credential-absent") as caught:
+            act()
+        assert "choose another store" in caught.value.cure
+    assert path.read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (None, "/home/a/.docker/config.json"),
+        ("", "/home/a/.docker/config.json"),
+        ("~/d/c.json", "/home/a/d/c.json"),
+        ("~", "/home/a"),
+        ("/etc/d/c.json", "/etc/d/c.json"),
+    ],
+)
+def test_the_home_in_a_path_is_that_of_the_user_whose_login_it_is(given, wanted):
+    assert config_path(given, {}, "/home/a") == wanted
+
+
+def test_a_relative_path_begins_where_the_task_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert config_path("d/c.json", {}, "/home/a") == str(tmp_path / "d" / "c.json")
 
 
 # --- many at once ----------------------------------------------------------------------------------------------------

@@ -132,6 +132,7 @@ def test_image():
         "digest": DIGEST,
         "tags": ["latest", "v1", "v2"],
         "manifest": MANIFEST,
+        "manifest_text": IMAGE["imageManifest"],
         "media_type": MANIFEST["mediaType"],
         "config_digest": CONFIG,
         "platforms": [],

@@ -14,22 +14,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._enginewords import classify
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     EngineError,
     ImageNotFound,
     JcrError,
+    LoginRefused,
     RuleError,
     TransferFailed,
     TransferRefused,
     Unreachable,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import MAX_LAYERS, LayerLog
 from ansible_collections.jdcloud.jcr.plugins.module_utils._stream import (
-    MAX_LAYERS,
     MAX_LINE,
     Patience,
     PullStream,
     PushStream,
-    classify,
     events,
 )
 from tests.support.pushstreams import SCRIPTS, TAG, script
@@ -42,15 +43,19 @@ MIB = 1 << 20
 few = settings(derandomize=True, database=None, max_examples=200, deadline=None)
 
 
+def no_time():
+    return 0.0
+
+
 def folded(chunks):
-    stream = PushStream(TAG)
+    stream = PushStream(TAG, LayerLog(no_time))
     for event in events(chunks):
         stream.feed(event)
     return stream
 
 
 def pulled(*texts, digest=None):
-    stream = PullStream(digest)
+    stream = PullStream(digest, LayerLog(no_time))
     for text in texts:
         stream.feed(text if isinstance(text, dict) else {"status": text})
     return stream
@@ -63,7 +68,13 @@ def pulled(*texts, digest=None):
 def test_verdict_on_a_push(pushed):
     if "digest" in pushed.verdict:
         stream = folded(pushed.chunks())
-        assert (stream.verdict(), stream.waits) == (pushed.verdict, pushed.waits)
+        verdict = stream.verdict()
+        states = [layer["state"] for layer in verdict.pop("layers")]
+        assert (verdict, stream.layers.waits) == (pushed.verdict, pushed.waits)
+        assert {f"layers_{state}": states.count(state) for state in ("pushed", "existing", "mounted")}.items() <= (
+            verdict.items()
+        )
+        assert len(states) == verdict["layers_total"]
         return
     with pytest.raises(JcrError) as caught:
         folded(pushed.chunks()).verdict()
@@ -77,7 +88,8 @@ def test_verdict_on_a_push(pushed):
 def test_chunks_may_be_cut_anywhere(name, cuts):
     data = b"".join(script(name).chunks())
     places = [0, *sorted(cuts), len(data)]
-    assert folded(data[a:b] for a, b in itertools.pairwise(places)).verdict() == script(name).verdict
+    verdict = folded(data[a:b] for a, b in itertools.pairwise(places)).verdict()
+    assert {**script(name).verdict, "layers": verdict["layers"]} == verdict
 
 
 @few
@@ -111,22 +123,24 @@ def test_memory_is_constant_for_a_long_stream():
     lines = itertools.islice(script("100,000 lines").chunks(), 10_000)
     tracemalloc.start()
     try:
-        assert folded(lines).progress() == "0 of 3 layers were through"
+        assert folded(lines).progress().startswith("0 of 3 layers were through; ")
         assert tracemalloc.get_traced_memory()[1] < MIB // 4  # the lines are ten times that
     finally:
         tracemalloc.stop()
 
 
 def test_memory_is_bounded_for_any_number_of_layers():
-    stream = PushStream(TAG)
+    stream = PushStream(TAG, LayerLog(no_time))
     tracemalloc.start()
     try:
         for number in range(4 * MAX_LAYERS):
             stream.feed({"status": "Retrying in 5 seconds", "id": f"layer {number}"})
+            stream.feed({"status": "Waiting", "id": f"{number}" * 1000})
+            stream.feed({"aux": {"Digest": f"{number}" * 1000}})
         assert tracemalloc.get_traced_memory()[1] < 4 * MIB
     finally:
         tracemalloc.stop()
-    assert stream.progress() == f"0 of {MAX_LAYERS} layers were through"
+    assert stream.progress().startswith(f"0 of {MAX_LAYERS} layers were through; ")
 
 
 # --- pulls -----------------------------------------------------------------------------------------------------------
@@ -210,6 +224,12 @@ def test_an_error_in_a_pull_is_raised_whatever_comes_before():
         ('Patch "https://h/v2/app/blobs/uploads/1": context canceled', TransferFailed, True),
         ("something that no table knows", TransferFailed, False),
         ("undenied unauthorizedness", TransferFailed, False),
+        ("unknown: no entry", TransferFailed, False),
+        ("unauthorized: authentication required", LoginRefused, False),
+        ('Get "http://h/v2/token?service=h": unauthorized: token expired', LoginRefused, False),
+        ('error parsing HTTP 401 response body: invalid character: "<html>"', LoginRefused, False),
+        ("received unexpected HTTP status: 401 Unauthorized", LoginRefused, False),
+        ("no basic auth credentials", TransferRefused, False),
         ("name known: denied", TransferRefused, False),
     ],
 )
@@ -232,12 +252,12 @@ def test_any_words_have_a_class(text):
 
 REFUSED = Unreachable("dial tcp: connection refused", retryable=True)
 OVERLOADED = TransferRefused("toomanyrequests", retryable=True)
-FINAL = [TransferRefused("unauthorized"), TransferRefused("denied"), Unreachable("x509")]
+FINAL = [LoginRefused("unauthorized"), TransferRefused("denied"), Unreachable("x509")]
 
 
 @pytest.mark.parametrize("finding", FINAL, ids=str)
 def test_a_refusal_for_good_ends_the_wait(finding):
-    assert Patience().lost(finding)
+    assert Patience().lost(finding) is finding
 
 
 @pytest.mark.parametrize(
@@ -251,12 +271,12 @@ def test_a_refusal_for_good_ends_the_wait(finding):
 )
 def test_what_may_pass_is_waited_for(findings):
     patience = Patience()
-    assert not any(patience.lost(finding) for finding in findings)
+    assert [patience.lost(finding) for finding in findings] == [None] * len(findings)
 
 
 def test_a_registry_that_stays_away_is_given_up_at_the_third_look():
     patience = Patience()
-    assert [patience.lost(REFUSED) for _look in range(3)] == [False, False, True]
+    assert [patience.lost(REFUSED) for _look in range(3)] == [None, None, REFUSED]
 
 
 def test_lines_of_the_contract_are_lines_of_json():

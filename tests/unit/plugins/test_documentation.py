@@ -17,9 +17,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils import _options
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("jcr_*.py"))
 INTERNAL = {"jcr_on_host"}
-PARTS = {
-    name.lower(): part for name, part in vars(_options).items() if isinstance(part, _options.ArgumentSpec)
-}
+PARTS = {name.lower(): part for name, part in vars(_options).items() if isinstance(part, _options.ArgumentSpec)}
 
 
 def documentation(name):

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is to be pushed: an image of a Docker Engine.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ImageNotFound
+from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
+
+if t.TYPE_CHECKING:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
+
+_DIGESTS = 5  # that the repository is asked for at most: one image can have been pushed to many places
+
+
+class LocalContent:
+    """The local image C(source), as the engine of the task's host has it."""
+
+    def __init__(self, host: Host, session: Session) -> None:
+        self._host = host
+        self._session = session
+        self._name: str = host.params["source"]
+        self._keep_name: bool = host.params["keep_local_tag"]
+        self._image: dict[str, t.Any] | None = None
+
+    def check(self) -> None:
+        """The engine judges the name."""
+
+    def __str__(self) -> str:
+        return f"image '{self._name}'"
+
+    @property
+    def present(self) -> bool:
+        return self._image is not None
+
+    @property
+    def facts(self) -> dict[str, t.Any]:
+        """The digest that the registry will give it is not known before the push."""
+        short = f" ({self._image['id'][:19]})" if self._image else ""
+        return {"digest": f"content of {self._name}{short}"}
+
+    @property
+    def platforms(self) -> list[str]:
+        names = [self._image[key] for key in ("os", "architecture")] if self._image else []
+        return ["/".join(names)] if names and all(names) else []
+
+    @property
+    def digests(self) -> list[str]:
+        """By which the repository may have it already: those that it got when it was pushed or pulled."""
+        known = [name.partition("@")[2] for name in self._image["repo_digests"]] if self._image else []
+        return list(dict.fromkeys(known))[:_DIGESTS]
+
+    def read(self) -> None:
+        self._image = self._host.engine().inspect(self._name)
+
+    def need(self) -> None:
+        """The image must exist, or be foreseen in check mode."""
+        if self._image is None:
+            self._session.missing(
+                ImageNotFound(
+                    f"the Docker Engine has no image '{self._name}'",
+                    cure="Build, load or pull it first, or check its name and tag.",
+                )
+            )
+
+    def is_same(self, remote: t.Mapping[str, t.Any]) -> bool:
+        """Whether a remote image is the local one: by the digest it got when pushed or pulled, or by its config.
+
+        The id of a local image is the digest of its config in Docker's classic store, and the digest of its manifest
+        in the containerd store; a manifest's digest and a config's digest are never equal, so both may be compared.
+        """
+        if self._image is None:
+            return False
+        known = {name.partition("@")[2] for name in self._image["repo_digests"]} | {self._image["id"]}
+        return remote["digest"] in known or remote["config_digest"] == self._image["id"]
+
+    def send(self, delivery: Delivery, tags: t.Sequence[str]) -> t.Iterator[str]:
+        """The first tag goes through the engine; for the others its manifest is put again, byte for byte."""
+        first, *others = tags
+        digest = self._push(delivery, first)
+        yield first
+        if others:
+            with delivery.repository() as repository:
+                yield from delivery.put(repository, others, repository.manifest(digest))
+
+    def named(self, delivery: Delivery, tags: t.Iterable[str]) -> None:
+        """Give the image the names of these tags in the engine as well, if it shall have them."""
+        if self._keep_name:
+            engine = self._host.engine()
+            for tag in tags:
+                engine.tag(self._name, _reference(delivery, tag))
+
+    def _push(self, delivery: Delivery, tag: str) -> str:
+        engine = self._host.engine()
+        reference = _reference(delivery, tag)
+        # A name that was there before belongs to the user, the source's own among them.
+        temporary = not self._keep_name and engine.inspect(reference) is None
+        engine.tag(self._name, reference)
+        try:
+            if delivery.guards.guarded(tag):
+                self._look_again(delivery, tag)
+            pushed = delivery.login.through(
+                lambda token: engine.push(reference, token.username, token.password, deadline=delivery.session.deadline)
+            )
+        finally:
+            if temporary:
+                engine.remove(reference)
+        for layer in pushed.get("layers", []):
+            delivery.layer_told(layer)
+        delivery.pushed(pushed["digest"], pushed)
+        return pushed["digest"]
+
+    def _look_again(self, delivery: Delivery, tag: str) -> None:
+        with delivery.repository() as repository:
+            there = repository.head_manifest(tag)
+        if there is not None:
+            delivery.guards.check({tag: there.digest})
+
+    def remove(self) -> None:
+        """Take the name away from the engine, and the image with its last name."""
+        self._host.engine().remove(self._name)
+
+
+def _reference(delivery: Delivery, tag: str) -> str:
+    """What docker calls it."""
+    return str(ImageReference(delivery.target.host, delivery.target.repository, tag=tag))

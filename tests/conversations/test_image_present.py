@@ -1,0 +1,556 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""jcr_image with archives and images of registries, in every state of a tag: prediction, run and second run.
+
+No daemon has a part in it. What the registry holds is told by skopeo, which nobody here wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
+from tests.emulator_tests import docker_registry
+from tests.support import archives, sources
+from tests.support.emulator import RunningEmulator
+from tests.support.tasks import WAYS, Account, Run, run_here
+
+REGISTRY, OTHER_REGISTRY = "myregistry", "otherregistry"
+REPOSITORY, STAGING = "shop/web", "shop/staging"
+SIZES = (200_000, 5_000)
+PLATFORM = "linux/arm64"
+RESULT_KEYS = {"changed", "image", "transfer", "created_repository", "diff"}
+
+
+def skopeo(home: Path, password: str | None, command: str, reference: str, *options: str) -> bytes:
+    login = [f"--creds=jdcloud:{password}"] if password else []
+    line = ["skopeo", "--insecure-policy", command, "--tls-verify=false", *login, *options, f"docker://{reference}"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
+    return subprocess.run(line, env=environment, capture_output=True, check=True).stdout
+
+
+class World:
+    """Two registries with a repository to push to and one to copy from, and archives of two images and of an index."""
+
+    def __init__(self, account: Account, run: Run, foreign: str) -> None:
+        self.account, self.run, self.foreign = account, run, foreign
+        self.place = account.home
+        self.foreign_child = foreign_child(foreign, self.place)
+        for registry in (REGISTRY, OTHER_REGISTRY):
+            self.ok("jcr_registry", {"name": registry}, run_here)
+            for name in (REPOSITORY, STAGING):
+                self.ok("jcr_repository", {"registry": registry, "name": name}, run_here)
+        self.hosts = {entry["name"]: entry["uri"] for entry in account.emulator.state()["registries"]}
+        self.images = {
+            "one": sources.image(SIZES, seed=1),
+            "two": sources.image(SIZES, seed=2),
+            "both": sources.index(["amd64", "arm64"], SIZES),
+        }
+        self.archives = {
+            name: str(sources.write_layout(source, self.place / name)) for name, source in self.images.items()
+        }
+        saved = archives.docker_files(archives.plain_tar(("file", b"saved")))
+        self.archives["saved"] = str(archives.write_tar(self.place / "saved.tar", saved))
+
+    def ok(self, module: str, options: dict[str, t.Any], run: Run | None = None, **more: t.Any) -> dict[str, t.Any]:
+        result = (run or self.run)(self.account, module, options, **more)
+        assert not result.get("failed"), result["msg"]
+        return result
+
+    def task(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        return {"registry": REGISTRY, "repository": REPOSITORY, **options}
+
+    def image(self, options: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
+        return self.ok("jcr_image", self.task(options), **more)
+
+    def fails(self, options: dict[str, t.Any], kind: str, **more: t.Any) -> dict[str, t.Any]:
+        result = self.run(self.account, "jcr_image", self.task(options), **more)
+        assert result.get("failed") is True
+        assert result["error"]["kind"] == kind, result["msg"]
+        return result
+
+    def put(self, name: str, *tags: str, **where: str) -> str:
+        """Have a tag stand for one of the archives; returns the digest."""
+        options = self.task({"archive": self.archives[name], "tags": list(tags), **where})
+        return self.ok("jcr_image", options, run_here)["image"]["digest"]
+
+    def password(self, registry: str = REGISTRY) -> str:
+        wish = {"registry": registry, "return_secret": True}
+        return self.ok("jcr_token", wish, run_here)["token"]["password"]
+
+    def remote(self, repository: str = REPOSITORY, registry: str = REGISTRY) -> dict[str, str]:
+        """{tag: digest} as skopeo finds it."""
+        password, name = self.password(registry), f"{self.hosts[registry]}/{repository}"
+        tags = json.loads(skopeo(self.place, password, "list-tags", name))["Tags"] or []
+        raw = {tag: skopeo(self.place, password, "inspect", f"{name}:{tag}", "--raw") for tag in tags}
+        return {tag: archives.digest_of(content) for tag, content in raw.items()}
+
+    def requests(self, since: int) -> list[dict[str, t.Any]]:
+        return self.account.emulator.requests(since)
+
+    def last(self) -> int:
+        return max((entry["index"] for entry in self.requests(0)), default=0)
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[str]:
+    """Docker's own registry, with an index in it; its host."""
+    place = tmp_path_factory.mktemp("foreign")
+    layout = sources.write_layout(sources.index(["amd64", "arm64"], SIZES), place / "both")
+    with docker_registry.serve(place) as url:
+        host = url.removeprefix("http://")
+        line = ["skopeo", "--insecure-policy", "copy", "--all", "--dest-tls-verify=false", f"oci:{layout}"]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(place), "XDG_RUNTIME_DIR": str(place)}
+        subprocess.run([*line, f"docker://{host}/base/both:1"], env=environment, capture_output=True, check=True)
+        yield host
+
+
+@pytest.fixture(params=sorted(WAYS))
+def world(request, emulator: RunningEmulator, foreign: str, tmp_path: Path) -> World:
+    return World(Account(emulator, tmp_path), WAYS[request.param], foreign)
+
+
+# --- sources and states ----------------------------------------------------------------------------------------------
+
+
+def foreign_child(host: str, home: Path) -> str:
+    """The digest that skopeo has given to a platform of the index in the foreign registry."""
+    entries = json.loads(skopeo(home, None, "inspect", f"{host}/base/both:1", "--raw"))["manifests"]
+    return next(e["digest"] for e in entries if e["platform"]["architecture"] == PLATFORM.partition("/")[2])
+
+
+def child(world: World, platform: str = PLATFORM) -> str:
+    """The digest of one platform of the index."""
+    source = world.images["both"]
+    entries = json.loads(source.contents[source.root.digest])["manifests"]
+    name = platform.partition("/")[2]
+    return next(entry["digest"] for entry in entries if entry["platform"]["architecture"] == name)
+
+
+def copied(world: World, name: str, **where: str) -> str:
+    """Put an archive where an image is copied from; its name there."""
+    world.put(name, "src", **{"repository": STAGING, **where})
+    place = {"registry": REGISTRY, "repository": STAGING, **where}
+    host = f"{world.hosts[place['registry']]}/" if place["registry"] != REGISTRY else ""
+    return f"{host}{place['repository']}:src"
+
+
+# what is pushed: options, and the digest that it has (None: it is told by the push)
+SOURCES: dict[str, t.Callable[[World], tuple[dict[str, t.Any], str | None]]] = {
+    "layout": lambda world: ({"archive": world.archives["one"]}, world.images["one"].root.digest),
+    "index": lambda world: ({"archive": world.archives["both"]}, world.images["both"].root.digest),
+    "platform": lambda world: ({"archive": world.archives["both"], "platforms": [PLATFORM]}, child(world)),
+    "docker save": lambda world: ({"archive": world.archives["saved"]}, None),
+    "repository": lambda world: ({"from_image": copied(world, "one")}, world.images["one"].root.digest),
+    "registry": lambda world: (
+        {"from_image": copied(world, "one", registry=OTHER_REGISTRY)},
+        world.images["one"].root.digest,
+    ),
+    "digest": lambda world: (
+        {"from_image": copied(world, "both").replace(":src", f"@{world.images['both'].root.digest}")},
+        world.images["both"].root.digest,
+    ),
+    "platform of a registry": lambda world: (
+        {"from_image": copied(world, "both", registry=OTHER_REGISTRY), "platforms": [PLATFORM]},
+        child(world),
+    ),
+    "foreign": lambda world: (
+        {"from_image": f"{world.foreign}/base/both:1", "platforms": [PLATFORM]},
+        world.foreign_child,
+    ),
+}
+
+
+def again(world: World, options: dict[str, t.Any], *tags: str) -> None:
+    """Have the source under these tags already."""
+    world.ok("jcr_image", world.task({**options, "tags": list(tags)}), run_here)
+
+
+# what is there before, the tags that are wanted, and those of them that change
+STATES: dict[str, tuple[t.Callable[[World, dict[str, t.Any]], t.Any], list[str], set[str]]] = {
+    "absent": (lambda world, options: None, ["1.0", "latest"], {"1.0", "latest"}),
+    "same": (lambda world, options: again(world, options, "1.0", "latest"), ["1.0", "latest"], set()),
+    "moved": (lambda world, options: world.put("two", "latest"), ["latest"], {"latest"}),
+    "same digest, other tag": (lambda world, options: again(world, options, "1.0"), ["latest"], {"latest"}),
+    "some of the tags": (
+        lambda world, options: (again(world, options, "a"), world.put("two", "b")),
+        ["a", "b", "c"],
+        {"b", "c"},
+    ),
+    "untagged": (
+        lambda world, options: (again(world, options, "a"), world.put("two", "a")),
+        ["b"],
+        {"b"},
+    ),
+}
+KNOWN_THERE = ("same digest, other tag", "untagged")  # where nothing but a manifest is put
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("source", SOURCES)
+def test_push(world: World, source: str, state: str) -> None:
+    options, digest = SOURCES[source](world)
+    prepare, tags, moved = STATES[state]
+    prepare(world, options)
+    before, start = world.remote(), world.last()
+    wish = {**options, "tags": tags}
+
+    predicted = world.image(wish, check=True)
+    assert not [e for e in world.requests(start) if e["write"] or e["plane"] == "data" or e["token_issued"]]
+    done = world.image(wish)
+    writes = [e["operation"] for e in world.requests(start) if e["plane"] == "data" and e["write"]]
+
+    assert predicted["changed"] is done["changed"] is bool(moved)
+    assert predicted["diff"] == done["diff"]
+    assert predicted.keys() - {"warnings"} == done.keys() == RESULT_KEYS
+    assert predicted["image"].keys() == done["image"].keys()
+    if digest or state not in ("absent", "moved", "untagged"):  # otherwise the digest is not known before the push
+        assert predicted["image"] == done["image"]
+    after = world.remote()
+    assert after == {**before, **dict.fromkeys(tags, done["image"]["digest"])}
+    assert done["image"]["digest"] == (digest or done["image"]["digest"])
+    for tag, fate in done["image"]["tags"].items():
+        expected = {"digest": after[tag], "previous_digest": before.get(tag), "changed": tag in moved}
+        assert fate == expected
+    assert done["transfer"].keys() == {*predicted["transfer"]}
+    assert done["transfer"]["layers_total"] == len(done["transfer"]["layers"])
+    if state in KNOWN_THERE and source != "docker save":
+        assert writes == ["putManifest"]
+        assert done["transfer"]["bytes_sent"] == 0
+
+    start = world.last()
+    same = world.image(wish)
+    assert same["changed"] is False
+    assert same["image"]["digest"] == done["image"]["digest"]
+    assert same.keys() == RESULT_KEYS and same["transfer"].keys() == done["transfer"].keys()
+    assert not [e for e in world.requests(start) if e["write"] or e["plane"] == "data" or e["token_issued"]]
+
+
+def test_the_diff_tells_what_is_known(world: World) -> None:
+    world.put("two", "latest")
+    one, two, both = (world.images[name].root for name in ("one", "two", "both"))
+    diff = world.image({"archive": world.archives["one"]}, check=True)["diff"]
+    assert diff["before"]["latest"].keys() == diff["after"]["latest"].keys() == {"digest", "media_type", "size"}
+    assert (diff["before"]["latest"]["digest"], diff["after"]["latest"]["digest"]) == (two.digest, one.digest)
+    assert diff["after"]["latest"]["size"] > sum(SIZES)
+    after = world.image({"archive": world.archives["both"]}, check=True)["diff"]["after"]["latest"]
+    assert (after["digest"], after["media_type"]) == (both.digest, both.media_type)
+    assert after["platforms"] == ["linux/amd64", "linux/arm64"]
+
+
+def test_within_one_repository_a_tag_is_one_request(world: World) -> None:
+    """Promote by tag, bytes as they are; the blobs are not even looked at."""
+    digest = world.put("both", "candidate")
+    start = world.last()
+    done = world.image({"from_image": f"{REPOSITORY}:candidate", "tag": "stable"})
+    assert done["image"]["digest"] == digest
+    data = [
+        e["operation"] for e in world.requests(start) if e["plane"] == "data" and "anifest" in (e["operation"] or "")
+    ]
+    assert data == ["getManifest", "putManifest"]
+    assert not [e for e in world.requests(start) if e["token_issued"]]
+    assert world.remote() == {"candidate": digest, "stable": digest}
+
+
+def test_within_one_registry_blobs_are_mounted(world: World) -> None:
+    world.put("one", "src", repository=STAGING)
+    transfer = world.image({"from_image": f"{STAGING}:src"})["transfer"]
+    assert (transfer["layers_mounted"], transfer["layers_pushed"], transfer["bytes_sent"]) == (3, 0, 0)
+    assert {layer["state"] for layer in transfer["layers"]} == {"mounted"}
+    assert all(layer.keys() == {"digest", "state", "bytes", "seconds"} for layer in transfer["layers"])
+
+
+def test_ten_tags_are_one_upload(world: World) -> None:
+    start = world.last()
+    world.image({"archive": world.archives["one"], "tags": [f"v{number}" for number in range(10)]})
+    operations = [e["operation"] for e in world.requests(start) if e["plane"] == "data"]
+    assert operations.count("putManifest") == 10
+    assert operations.count("startUpload") == 3
+
+
+def test_registry_of_another_region_is_known_by_its_host(world: World) -> None:
+    """Predicted only: the real hosts cannot be reached from here."""
+    emulator = world.account.emulator
+    south = {"registry": "far-registry", "region": "cn-south-1"}
+    world.ok("jcr_registry", {"name": south["registry"], "region": south["region"]}, run_here)
+    world.ok("jcr_repository", {**south, "name": STAGING}, run_here)
+    host = "far-registry-cn-south-1.jcr.service.jdcloud.com"
+    real = {"wrong_type": {"member": "result.registry.registryUri", "value": host}}
+    match = {"operation": "describeRegistry", "path_regex": ".*/far-registry"}
+    emulator.faults([{"match": match, "times": None, "action": real}])
+    for name in (host, host.replace("cn-south-1", "cn-south-1-inner")):
+        result = world.image({"from_image": f"{name}/{STAGING}:1.0"}, check=True)
+        assert "There is no image" in result["warnings"][0] and f"{name}/{STAGING}:1.0" in result["warnings"][0]
+    asked = [e["path"] for e in emulator.requests() if e["operation"] == "describeImages"]
+    assert any("/regions/cn-south-1/" in path for path in asked)
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+GUARDS = {
+    # options, what holds before, the kind of the failure (None: the tag is moved)
+    "always": ({}, None),
+    "never": ({"overwrite": "never"}, "tag_protected"),
+    "expected": ({"overwrite": "if_digest", "expected_digest": "two"}, None),
+    "not expected": ({"overwrite": "if_digest", "expected_digest": "both"}, "tag_protected"),
+    "immutable": ({"immutable_tags": ["v*"]}, "tag_protected"),
+    "immutable and expected": (
+        {"immutable_tags": ["v?"], "overwrite": "if_digest", "expected_digest": "two"},
+        "tag_protected",
+    ),
+    "others are immutable": ({"immutable_tags": ["r*"]}, None),
+}
+
+
+@pytest.mark.parametrize("way", ["archive", "from_image", "retag"])
+@pytest.mark.parametrize("guard", GUARDS)
+def test_guards(world: World, guard: str, way: str) -> None:
+    """On every way to write a tag; decided for all tags before anything is sent."""
+    options, kind = GUARDS[guard]
+    if "expected_digest" in options:
+        options = {**options, "expected_digest": world.images[options["expected_digest"]].root.digest}
+    world.put("two", "v1")
+    if way == "archive":
+        source = {"archive": world.archives["one"]}
+    else:
+        world.put("one", "src", repository=STAGING if way == "from_image" else REPOSITORY)
+        source = {"from_image": f"{STAGING if way == 'from_image' else REPOSITORY}:src"}
+    before, start = world.remote(), world.last()
+    wish = {**source, **options, "tags": ["new", "v1"]}
+    for check in (True, False):
+        if kind:
+            failed = world.fails(wish, kind, check=check)
+            assert failed["changed"] is False and "tag 'v1' points at sha256:" in failed["msg"]
+        else:
+            assert world.image(wish, check=check)["changed"] is True
+    if kind:
+        assert not [e for e in world.requests(start) if e["write"] or e["plane"] == "data"]
+        assert world.remote() == before
+    same = {**options, "tags": ["v1"], "archive": world.archives["two" if kind else "one"]}
+    assert world.image(same)["changed"] is False, "the wanted content is never refused"
+
+
+@pytest.mark.parametrize("guard", ["never", "immutable"])
+@pytest.mark.parametrize("way", ["archive", "retag"])
+def test_a_tag_that_somebody_makes_meanwhile_stays(world: World, guard: str, way: str) -> None:
+    """The service has not told of it when the plan was made; the registry does, right before the write."""
+    options = {"never": {"overwrite": "never"}, "immutable": {"immutable_tags": ["v*"]}}[guard]
+    world.put("two", "v1")
+    if way == "retag":
+        world.put("one", "src")
+    before = world.remote()
+    empty = {"body": {"text": json.dumps({"requestId": "x", "result": {"images": [], "totalCount": 0}})}}
+    match = {"operation": "describeImages", "path_regex": ".*"}
+    world.account.emulator.faults([{"match": {**match, "nth": 1}, "times": 1, "action": empty}])
+    result = world.fails({"archive": world.archives["one"], "tag": "v1", **options}, "tag_protected")
+    assert result["changed"] is False
+    world.account.emulator.faults([])
+    assert world.remote() == before
+
+
+BAD_OPTIONS = {
+    "no source": ({}, "are missing: source, archive, from_image", "configuration"),
+    "two sources": ({"source": "a", "archive": "b"}, "mutually exclusive", "configuration"),
+    "digest of an archive": ({"archive": "b", "digest": "sha256:" + "0" * 64}, "mutually exclusive", "configuration"),
+    "if_digest without a digest": ({"archive": "b", "overwrite": "if_digest"}, "expected_digest", "configuration"),
+    "a digest without if_digest": (
+        {"archive": "b", "expected_digest": "sha256:" + "0" * 64},
+        "if_digest",
+        "configuration",
+    ),
+    "a digest that is none": ({"archive": "b", "overwrite": "if_digest", "expected_digest": "x"}, "digest", "rule"),
+    "an empty glob": ({"archive": "b", "immutable_tags": [""]}, "immutable_tags", "rule"),
+    "platforms of an engine": ({"source": "a", "platforms": ["linux/amd64"]}, "an engine pushes", "configuration"),
+    "a choice without an archive": ({"source": "a", "archive_image": "x"}, "goes with archive", "configuration"),
+    "a login without a registry": (
+        {"source": "a", "from_username": "u", "from_password": "p"},
+        "from_image",
+        "configuration",
+    ),
+    "removing an archive": ({"archive": "b", "remove_local_source": True}, "goes with source", "configuration"),
+    "no image's name": ({"from_image": "Shop:1"}, "not the name of an image", "rule"),
+    "a name that cannot be created": (
+        {"archive": "b", "create_repository": True, "repository": "abc"},
+        "4 to 255",
+        "rule",
+    ),
+    "no time at all": ({"archive": "b", "idle_timeout": 0}, "idle_timeout is 0", "configuration"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_OPTIONS)
+def test_bad_options_are_refused_before_anything_is_sent(world: World, case: str) -> None:
+    options, said, kind = BAD_OPTIONS[case]
+    start = world.last()
+    assert said in world.fails(options, kind)["msg"]
+    assert world.requests(start) == []
+
+
+def test_what_is_not_there(world: World) -> None:
+    for options, said in (
+        ({"archive": str(world.place / "nothing")}, "there is no archive"),
+        ({"from_image": f"{STAGING}:none"}, f"there is no image '{STAGING}:none' to copy"),
+        ({"from_image": f"{world.foreign}/base/both:none"}, "404"),
+    ):
+        failed = world.fails(options, "image_not_found")
+        assert failed["changed"] is False and said in failed["msg"]
+        if "404" not in said:
+            predicted = world.image(options, check=True)
+            assert predicted["changed"] is True and said[3:] in str(predicted["warnings"])
+
+
+# --- the repository --------------------------------------------------------------------------------------------------
+
+
+def test_repository_is_created(world: World) -> None:
+    wish = {"repository": "shop/new", "archive": world.archives["one"], "create_repository": True}
+    predicted, done, again_ = world.image(wish, check=True), world.image(wish), world.image(wish)
+    assert [r["created_repository"] for r in (predicted, done, again_)] == [True, True, False]
+    assert [r["changed"] for r in (predicted, done, again_)] == [True, True, False]
+    assert predicted["diff"] == done["diff"]
+    assert predicted["image"] == done["image"]
+    assert world.remote("shop/new") == {"latest": done["image"]["digest"]}
+    world.fails({"repository": "shop/newer", "archive": world.archives["one"]}, "not_found")
+
+
+def test_quota_of_repositories_is_looked_at_first(world: World) -> None:
+    world.account.emulator.settings({"repository_quota": 2})
+    start = world.last()
+    wish = {"repository": "shop/new", "archive": world.archives["one"], "create_repository": True}
+    for check in (True, False):
+        assert "2 of 2" in world.fails(wish, "quota_exceeded", check=check)["msg"]
+    assert not [e for e in world.requests(start) if e["write"]]
+
+
+def test_a_repository_that_was_created_is_told_where_the_push_fails(world: World) -> None:
+    world.password()
+    fault = {"match": {"plane": "data", "operation": "startUpload"}, "times": None, "action": {"status": {"http": 403}}}
+    world.account.emulator.faults([fault])
+    wish = {"repository": "shop/new", "archive": world.archives["one"], "create_repository": True}
+    assert world.fails(wish, "transfer_refused")["changed"] is True
+    world.account.emulator.faults([])
+    done = world.image(wish)
+    assert (done["changed"], done["created_repository"]) == (True, False)
+
+
+# --- on the way ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["archive", "from_image"])
+def test_a_token_that_is_refused_on_the_way_is_replaced(world: World, way: str) -> None:
+    """Whatever the reason: the broker is asked once more, and what it gives is tried."""
+    source = {"archive": world.archives["one"]}
+    if way == "from_image":
+        source = {"from_image": copied(world, "one", registry=OTHER_REGISTRY)}
+    start = world.last()
+    refusal = {"status": {"http": 401, "status": "UNAUTHORIZED", "message": "the token has expired"}}
+    rule = {"match": {"plane": "data", "operation": "finishUpload"}, "times": 1, "action": refusal}
+    world.account.emulator.faults([rule])
+    done = world.image(source)
+    assert done["changed"] is True and world.remote()["latest"] == done["image"]["digest"]
+    asked = [e for e in world.requests(start) if e["operation"] == "describeAuthorizationTokens"]
+    assert len(asked) >= 2
+
+
+@pytest.mark.parametrize("death", ["released", "expired"])
+@pytest.mark.parametrize("way", ["archive", "from_image"])
+def test_a_token_that_dies_on_the_way(world: World, monkeypatch: pytest.MonkeyPatch, death: str, way: str) -> None:
+    """It really dies, with the first layer that is through: one other is issued, and the transfer goes on."""
+    source = {"archive": world.archives["one"]}
+    if way == "from_image":
+        source = {"from_image": copied(world, "one")}
+    emulator = world.account.emulator
+    world.password()
+    deaths: list[str] = []
+
+    def tell(progress: ProgressFile, event: str, **fields: t.Any) -> None:
+        if event == "layer" and not deaths:
+            deaths.append(death)
+            if death == "expired":
+                emulator.clock(advance_seconds=24 * 3600)
+            else:
+                world.ok("jcr_token", {"registry": REGISTRY, "state": "absent"}, run_here)
+
+    monkeypatch.setattr(ProgressFile, "tell", tell)
+    start = world.last()
+    done = world.ok("jcr_image", world.task(source), run_here)
+    assert deaths == [death]
+    assert [e["token_issued"] for e in world.requests(start)].count(True) == 1
+    assert world.remote()["latest"] == done["image"]["digest"]
+
+
+def test_several_tags_and_the_second_one_fails(world: World) -> None:
+    """What was done is told, and the next run does the rest."""
+    refusal = {"status": {"http": 403, "status": "DENIED", "message": "no"}}
+    rule = {"match": {"operation": "putManifest", "path_regex": ".*/manifests/b$"}, "times": None, "action": refusal}
+    world.account.emulator.faults([rule])
+    failed = world.fails({"archive": world.archives["one"], "tags": ["a", "b"]}, "transfer_refused")
+    assert failed["changed"] is True and "done are the tags a" in failed["msg"]
+    world.account.emulator.faults([])
+    assert list(world.remote()) == ["a"]
+    done = world.image({"archive": world.archives["one"], "tags": ["a", "b"]})
+    assert [fate["changed"] for fate in done["image"]["tags"].values()] == [False, True]
+
+
+@pytest.mark.parametrize("operation", ["startUpload", "patchUpload", "finishUpload", "putManifest"])
+@pytest.mark.parametrize("action", ["reset", "lost_answer", {"status": {"http": 503}}])
+def test_a_fault_in_the_middle_does_no_harm(world: World, operation: str, action: t.Any) -> None:
+    world.account.emulator.faults([{"match": {"plane": "data", "operation": operation}, "times": 1, "action": action}])
+    done = world.image({"archive": world.archives["both"], "tags": ["a", "b"]})
+    assert world.remote() == dict.fromkeys(["a", "b"], done["image"]["digest"])
+
+
+def test_an_archive_that_changes_is_not_pushed_by_mistake(world: World) -> None:
+    wish = {"archive": world.archives["one"], "archive_image": world.images["two"].root.digest}
+    world.fails(wish, "image_not_found")
+    assert world.remote() == {}
+
+
+# --- telling how it gets on ------------------------------------------------------------------------------------------
+
+
+def test_progress_file(world: World) -> None:
+    path = world.place / "progress.jsonl"
+    path.write_text("old\n" * 1000)
+    wish = {"archive": world.archives["one"], "tags": ["a", "b"], "progress_file": str(path)}
+    world.image(wish, check=True)
+    assert path.read_text().startswith("old"), "a prediction writes nothing"
+    done = world.image(wish)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["begin", "layer", "layer", "layer", "tag", "tag", "end"]
+    assert lines[0]["uris"] == done["image"]["uris"]
+    found = [{key: line[key] for key in ("digest", "state", "bytes", "seconds")} for line in lines if "state" in line]
+    assert sorted(found, key=str) == sorted(done["transfer"]["layers"], key=str)
+    assert [line["tag"] for line in lines[4:6]] == ["a", "b"]
+    assert lines[-1]["digest"] == done["image"]["digest"]
+    held = world.account.emulator.state(secrets=True)["registries"][0]["tokens"]
+    assert not any(token["password"] in path.read_text() for token in held)
+
+
+def test_progress_file_is_written_safely(world: World) -> None:
+    target, link, pipe = (world.place / name for name in ("target", "link", "pipe"))
+    target.write_text("precious")
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    for path in (link, pipe, world.place, world.place / "no" / "file"):
+        failed = world.fails({"archive": world.archives["one"], "progress_file": str(path)}, "file")
+        assert str(path) in failed["msg"] and failed["changed"] is False
+    assert target.read_text() == "precious"
+    assert world.remote() == {}
+
+
+def test_progress_file_tells_why_it_ended(world: World) -> None:
+    refusal = {"status": {"http": 403, "status": "DENIED", "message": "no room"}}
+    world.account.emulator.faults([{"match": {"operation": "putManifest"}, "times": None, "action": refusal}])
+    path = world.place / "progress.jsonl"
+    world.fails({"archive": world.archives["one"], "progress_file": str(path)}, "transfer_refused")
+    last = json.loads(path.read_text().splitlines()[-1])
+    assert last["event"] == "failed" and "no room" in last["why"]

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Histories of an account, made up by hypothesis: whatever happens, the collection does and tells what the model says.
+
+A defect that is planted is found, so that the histories mean something.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import typing as t
+
+import pytest
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _declared
+from ansible_collections.jdcloud.jcr.plugins.module_utils._releasedtokens import ReleasedTokens
+from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_registry import RegistryResource
+from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_repository import RepositoryResource
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import TokenCache
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
+from tests.support import figures
+from tests.support.model.histories import Stage, play
+
+STATES = 2500
+STEPS = 40  # of a history
+HISTORIES = 10  # of a seed
+MODULE_EVERY = 25  # one of so many tasks of a history is run as a module's process
+SEED_VARIABLE = "JCR_MODEL_SEED"  # to play the same histories again
+FIXED_SEED = 20260101
+FEW_HISTORIES = 40
+
+
+def test_histories(emulator, tmp_path) -> None:
+    first = seed = int(os.environ.get(SEED_VARIABLE) or secrets.randbelow(10**6))
+    stage = Stage(emulator, tmp_path, MODULE_EVERY)
+    try:
+        while stage.states < STATES:
+            play(stage, seed, histories=HISTORIES, steps=STEPS)
+            seed += 1
+    finally:
+        counts = ", ".join(f"{stage.counts[name]} {name}" for name in sorted(stage.counts))
+        figures.tell(f"{stage.states} states of histories from seed {first} on ({SEED_VARIABLE}): {counts}")
+    assert stage.counts["as modules"] > 0
+
+
+# --- planted defects -------------------------------------------------------------------------------------------------
+
+Patch = pytest.MonkeyPatch
+
+
+def a_write_in_check_mode(patch: Patch) -> None:
+    def foresee(resource: RepositoryResource, plan: t.Any) -> None:
+        resource.session.client._caller._read_only = False
+        for change in plan.to_do("create")[:1]:
+            resource._create(change)
+
+    patch.setattr(RepositoryResource, "foresee", foresee)
+
+
+def a_cap_off_by_one(patch: Patch) -> None:
+    check_cap = _declared.check_cap
+    patch.setattr(_declared, "check_cap", lambda what, names, cap: check_cap(what, names, cap + 1))
+
+
+def a_purge_without_patterns(patch: Patch) -> None:
+    undeclared = _declared.undeclared
+    patch.setattr(_declared, "undeclared", lambda present, kept, patterns: undeclared(present, kept, None))
+
+
+def a_ledger_written_too_late(patch: Patch) -> None:
+    """Only with the token, not before it is asked for."""
+    issue, write = TokenBroker._issue, TokenCache.write
+    early: list[bool] = []
+
+    def write_later(cache: TokenCache, state: t.Any) -> None:
+        if not (early and early.pop()):
+            write(cache, state)
+
+    def issue_first(broker: TokenBroker, *arguments: t.Any) -> t.Any:
+        early.append(True)
+        return issue(broker, *arguments)
+
+    patch.setattr(TokenCache, "write", write_later)
+    patch.setattr(TokenBroker, "_issue", issue_first)
+
+
+def a_second_run_that_issues_again(patch: Patch) -> None:
+    patch.setattr(TokenBroker, "_outlives", lambda broker, token, least: False)
+
+
+def a_key_that_predictions_lack(patch: Patch) -> None:
+    result = RegistryResource.result
+
+    def without_size(resource: RegistryResource, plan: t.Any, after: t.Any) -> dict[str, t.Any]:
+        told = result(resource, plan, after)
+        if resource.host.check_mode and told["registry"]:
+            del told["registry"]["size_mb"]
+        return told
+
+    patch.setattr(RegistryResource, "result", without_size)
+
+
+def a_release_of_what_others_issued(patch: Patch) -> None:
+    patch.setattr(ReleasedTokens, "_is_doomed", lambda resource, token, ours: True)
+
+
+DEFECTS = [
+    a_write_in_check_mode,
+    a_cap_off_by_one,
+    a_purge_without_patterns,
+    a_ledger_written_too_late,
+    a_second_run_that_issues_again,
+    a_key_that_predictions_lack,
+    a_release_of_what_others_issued,
+]
+
+
+@pytest.mark.parametrize("plant", DEFECTS, ids=lambda plant: plant.__name__)
+def test_a_planted_defect_is_found(emulator, tmp_path, monkeypatch, plant: t.Callable[[Patch], None]) -> None:
+    stage = Stage(emulator, tmp_path)
+    plant(monkeypatch)
+    with pytest.raises(AssertionError):
+        play(stage, FIXED_SEED, histories=FEW_HISTORIES, steps=STEPS)
+    figures.tell(f"{plant.__name__.replace('_', ' ')}: found after {stage.states} states")

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Histories made up by hypothesis: tasks with and without faults, what others do in between, and time that passes."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import itertools
+import pathlib
+import typing as t
+
+import hypothesis
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from tests.support.emulator import RunningEmulator
+from tests.support.model.draws import HOME, LIMITS, REPOSITORIES, Attempt, Deed, happenings
+from tests.support.model.world import World
+
+_STRICT, _LENIENT = 5, 1000  # tokens that the service itself allows in an hour
+_SKEWS = (0, -300, 300, 7200)  # seconds by which the controller's clock is wrong
+
+
+@dataclasses.dataclass
+class Stage:
+    """Where histories are played, and how many states they went through."""
+
+    emulator: RunningEmulator
+    directory: pathlib.Path
+    module_every: int | None = None  # every so many tasks one is run as a module's process
+    states: int = 0
+    counts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    numbers: t.Iterator[int] = dataclasses.field(default_factory=itertools.count)
+
+
+class History(RuleBasedStateMachine):
+    """Anything that may happen to an account. Each step ends in a state in which everything has been compared."""
+
+    stage: t.ClassVar[Stage]
+
+    @initialize(
+        tokens_per_hour=st.sampled_from([_STRICT, _LENIENT]),
+        skew=st.sampled_from(_SKEWS),
+        filled=st.sampled_from([True, True, True, False]),
+    )
+    def begin(self, tokens_per_hour: int, skew: int, filled: bool) -> None:
+        stage = self.stage
+        self.world = World(
+            stage.emulator,
+            stage.directory / f"world-{next(stage.numbers)}",
+            limits=LIMITS,
+            tokens_per_hour=tokens_per_hour,
+            skew=datetime.timedelta(seconds=skew),
+            module_every=stage.module_every,
+        )
+        for repository in REPOSITORIES[:4] if filled else ():
+            self.world.others_create(HOME, repository)
+        if filled:
+            self.world.others_push(REPOSITORIES[0], "1.0", True)
+
+    @rule(happening=happenings)
+    def happens(self, happening: Attempt | Deed) -> None:
+        if isinstance(happening, Deed):
+            getattr(self.world, happening.name)(*happening.arguments)
+        else:
+            if happening.prepared and happening.task.registry == HOME:
+                self.world.others_create(HOME, REPOSITORIES[0])
+            self.world.do(happening.task, happening.faults)
+        self.stage.states += 1
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.close()
+            self.stage.counts += self.world.counts
+
+
+def play(stage: Stage, seed: int, *, histories: int, steps: int) -> None:
+    """Play histories of so many steps each; AssertionError, with the history in its notes, where one does not fit."""
+    settings = hypothesis.settings(
+        max_examples=histories,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+        print_blob=False,
+    )
+    machine = hypothesis.seed(seed)(type("History", (History,), {"stage": stage}))
+    run_state_machine_as_test(machine, settings=settings)
