@@ -210,21 +210,37 @@ def in_both_ways(*tasks: dict[str, t.Any], **keywords: t.Any) -> list[Play]:
 # --- success ---------------------------------------------------------------------------------------------------------
 
 
+def looks(source: str) -> list[dict[str, t.Any]]:
+    """What only looks, while there is a token; all that is returned is shown."""
+    here = {"registry": REGISTRY}
+    tasks = [
+        task("jcr_registry_info", {}),
+        task("jcr_repository_info", here),
+        task("jcr_image_info", {**here, "config": True}),
+        task("jcr_token_info", here),
+        task("jcr_quota_info", {}),
+        task("jcr_preflight", {"registries": [{"name": REGISTRY, "tokens_needed": 1}], "images": [source]}),
+    ]
+    return [step for look in tasks for step in (look | {"register": "seen"}, show("seen"))]
+
+
 def all_modules(watched: Watched, source: str) -> list[Play]:
     """Every module with every state, in both ways and on another host; each option that takes a secret is used."""
     here, image = {"registry": REGISTRY}, {"registry": REGISTRY, "repository": REPOSITORY}
     keys = {"access_key": watched.emulator.access_key, "secret_key": watched.given("secret key")}
     security = {"JDCLOUD_SECURITY_TOKEN": watched.given("security token")}
     logins = [task("jcr_login", {**here, "state": state}) for state in ("present", "absent")]
+
+    def file(name: str) -> str:
+        return str(watched.place / "files" / f"{name}.xlsx")
+
     both = in_both_ways(
         task("jcr_registry", {"name": REGISTRY, **keys}),
         task(
             "jcr_repository",
             {"registry": REGISTRY, "name": REPOSITORY, "security_token": watched.given("security token")},
         ),
-        task(
-            "jcr_token", {**here, "dest": str(watched.place / "files" / "{{ jcr_in_process }}.xlsx")}, register="plain"
-        ),
+        task("jcr_token", {**here, "dest": file("{{ jcr_in_process }}")}, register="plain"),
         task("jcr_token", {**here, "return_secret": True}, register="secret"),
         task(
             "jcr_token", {**here, "return_secret": True}, loop=[1, 2], register="secrets", until="secrets is succeeded"
@@ -237,6 +253,9 @@ def all_modules(watched: Watched, source: str) -> list[Play]:
         ),
         show("pushed"),
         task("jcr_image", {**image, "state": "pulled"}),
+        *looks(source),
+        task("jcr_token", {**here, "state": "rotated", "dest": file("rotated")}, register="plain"),
+        show("plain"),
         *logins,
         task("jcr_image", {**image, "state": "absent", "tag": "1.0"}),
     )
@@ -244,6 +263,10 @@ def all_modules(watched: Watched, source: str) -> list[Play]:
     far = [task("jcr_login", {**here, "config_path": "~/docker/config.json"}, environment={**security, "OTHER": "1"})]
     far.append(task("jcr_image", {**image, "state": "pulled", **docker_host}))
     last = [
+        task("jcr_token", {**here, "cache": str(watched.place / "tokens" / "elsewhere"), "dest": file("console")}),
+        task("jcr_token", {**here, "source_xlsx": file("console")}, register="plain"),
+        show("plain"),
+        task("jcr_token", {**here, "source_xlsx": file("console")}, vars={"jcr_in_process": False}),
         task(
             "jcr_token",
             {**here, "token": watched.give("foreign token", "amRjbG91ZDpub3Qtb25lLW9mLW91cnM="), "state": "absent"},
@@ -267,7 +290,7 @@ def test_success(watched: Watched, source: str, callback: str) -> None:
         plays = [plays[0], *plays[2:]]
     run = watched.play(*plays, ANSIBLE_STDOUT_CALLBACK=f"ansible.builtin.{callback}")
     assert run.code == 0, run.output
-    assert len([name for name in watched.secrets if name.startswith("password")]) == 2
+    assert len([name for name in watched.secrets if name.startswith("password")]) == len(plays) + 1
     for place in ("ansible.log", "tree/localhost", "facts/*localhost", "junit/*.xml"):
         assert [file for file in watched.place.glob(place) if file.stat().st_size > 100], f"{place} is looked through"
     watched.assert_silent()
@@ -331,6 +354,7 @@ def other_failures(watched: Watched, source: str) -> list[tuple[str, str, dict[s
     wrong = {"access_key": "nobody", "secret_key": key}
     here = {"registry": REGISTRY}
     missing = {"docker_host": "unix:///nonexistent/docker.sock"}
+    file = str(watched.place / "files" / "console.xlsx")
     late = task("jcr_token", {**here, "return_secret": True}) | {"async": 60}
     return [
         ("push refused", "transfer_refused", task("jcr_image", image)),
@@ -343,6 +367,13 @@ def other_failures(watched: Watched, source: str) -> list[tuple[str, str, dict[s
         ("bad target", "file", task("jcr_token", {**here, "dest": "/proc/nowhere/x.xlsx"})),
         ("sixth token", "token_budget", task("jcr_token", {**here, "hours": 24, "min_remaining": 1400})),
         ("late secret", "configuration", late),
+        ("echoed rotation", "invalid_argument", task("jcr_token", {"registry": "i-echo", "state": "rotated"})),
+        ("cut rotation", "unknown_outcome", task("jcr_token", {"registry": "i-cut", "state": "rotated", "retries": 0})),
+        ("another one's file", "file", task("jcr_token", {"registry": "i-type", "source_xlsx": file})),
+        ("refused look", "forbidden", task("jcr_registry_info", {"name": "f-refused"})),
+        ("look with a wrong key", "authentication", task("jcr_token_info", {**here, **wrong})),
+        ("preflight", "preflight_failed", task("jcr_preflight", {"registries": [{"name": "f-refused"}]})),
+        ("preflight with a wrong key", "preflight_failed", task("jcr_preflight", wrong)),
     ]
 
 
@@ -373,6 +404,7 @@ def test_failures(watched: Watched, source: str, callback: str) -> None:
     assert run_here(account, "jcr_repository", {"registry": REGISTRY, "name": REPOSITORY})["changed"]
     for hours in range(1, 6):  # the last one is that which a push is given
         run_here(account, "jcr_token", {"registry": REGISTRY, "hours": hours, "min_remaining": hours * 60 - 30})
+    run_here(account, "jcr_token", {"registry": REGISTRY, "dest": str(watched.place / "files" / "console.xlsx")})
     watched.learn()
     tasks, kinds = failures(watched, source)
     plays = in_both_ways(*tasks) if callback == "default" else [a_play(tasks)]
