@@ -92,22 +92,21 @@ EXAMPLES = r"""
   become: true
   become_user: builder
 
-- name: Log several users of a build machine in with one token
+- name: Log several users in with one token, for example [builder, release], each in its own home
   jdcloud.jcr.jcr_login:
-    registry: myregistry
-    users:
-      - builder
-      - release
+    registry: myshop
+    users: "{{ builders }}"
+    config_path: "{{ builders_config | default('~/.docker/config.json') }}"
   become: true
 
-- name: Log in through a credential helper, docker-credential-pass
+- name: Log in through the credential helper docker-credential-pass
   jdcloud.jcr.jcr_login:
-    registry: myregistry
+    registry: myshop
     store: pass
 
-- name: Log in although the configured credential store does not work without a desktop
+- name: Log in without the credential store that is configured, for example because it needs a desktop
   jdcloud.jcr.jcr_login:
-    registry: myregistry
+    registry: myshop
     store: file
 
 - name: Log in to two registries, also inside the VPC

@@ -19,6 +19,7 @@ import pytest
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _userlogins
 from tests.support.emulator import RunningEmulator
+from tests.support.examples import install_helper
 from tests.support.failures import assert_failure
 from tests.support.forked import as_nobody
 from tests.support.tasks import WAYS, Account, Run, run_here
@@ -29,25 +30,12 @@ ROOT = os.geteuid() == 0
 ME = pwd.getpwuid(os.geteuid())
 SOMEBODY = pwd.getpwnam("daemon")  # a user that every machine has, with a home that it does not own
 
-HELPER = """#!/bin/sh
-# A credential store that keeps one file a host beside itself.
-vault=$(dirname "$0")/vault
-mkdir -p "$vault"
-case $1 in
-store) login=$(cat); host=${login#*\\"ServerURL\\": \\"}; printf %s "$login" >"$vault/${host%%\\"*}" ;;
-get) cat "$vault/$(cat)" 2>/dev/null || { echo "credentials not found in native keychain"; exit 1; } ;;
-erase) rm -f "$vault/$(cat)" ;;
-esac
-"""
-
 
 @pytest.fixture
 def account(emulator: RunningEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
     """An account with a registry, and a credential helper called vault on its PATH."""
     programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "docker-credential-vault").write_text(HELPER)
-    (programs / "docker-credential-vault").chmod(0o755)
+    install_helper(programs, "vault")
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     account = Account(emulator, tmp_path)
     ok(run_here(account, "jcr_registry", {"name": REGISTRY}))

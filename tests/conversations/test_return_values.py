@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import re
 import typing as t
 from pathlib import Path
 
@@ -21,7 +23,7 @@ import pytest
 
 from tests.support.contents import fill, push_index
 from tests.support.emulator import RunningEmulator
-from tests.support.examples import WORLDS, examples, prepare
+from tests.support.examples import WORLDS, examples, install_helper, prepare, variables_of
 from tests.support.returned import Documented
 from tests.support.tasks import WAYS, Account, Run, run_here
 
@@ -115,8 +117,13 @@ MORE: dict[str, list[More]] = {
 
 @pytest.mark.parametrize("way", sorted(WAYS))
 @pytest.mark.parametrize("name", [name for name, world in WORLDS.items() if not world.engine])
-def test_return_values(emulator: RunningEmulator, tmp_path: Path, name: str, way: str) -> None:
+def test_return_values(
+    emulator: RunningEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, way: str
+) -> None:
     documented = Documented(name)
+    for helper in WORLDS[name].helpers:
+        install_helper(tmp_path / "bin", helper)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     for folder, tasks in (("examples", run_examples), ("more", run_more)):
         emulator.reset()
         (tmp_path / folder).mkdir()
@@ -157,11 +164,18 @@ def run_example(
 
 
 def for_home(options: dict[str, t.Any], account: Account) -> dict[str, t.Any]:
-    """The options with the paths of the account's home."""
+    """The options with the paths of the account's home, and with the variables of a play."""
+    values = {key: _templated(value, variables_of(account.home)) for key, value in options.items()}
     return {
         key: value.replace("~", str(account.home)) if key in ("dest", "source_xlsx", "config_path") else value
-        for key, value in options.items()
+        for key, value in values.items()
     }
+
+
+def _templated(value: t.Any, variables: dict[str, t.Any]) -> t.Any:
+    """What a variable stands for, as it is or with a default."""
+    named = re.fullmatch(r"\{\{ (\w+)(?: \| default\(.*\))? \}\}", value) if isinstance(value, str) else None
+    return variables[named[1]] if named else value
 
 
 def run_more(account: Account, run: Run, name: str, documented: Documented) -> None:

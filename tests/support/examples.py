@@ -13,6 +13,8 @@ import contextlib
 import dataclasses
 import getpass
 import importlib
+import os
+import shlex
 import sys
 import textwrap
 import typing as t
@@ -49,6 +51,8 @@ class World:
     images: tuple[str, ...] = ()
     # The registry of a token that was issued elsewhere and is in a file of the console, in the home directory.
     console_file: tuple[str, str] | None = None
+    # Credential helpers that are installed.
+    helpers: tuple[str, ...] = ()
     # The examples that change something, in their order; of those in check mode, what they predict.
     changes: tuple[str, ...] = ()
 
@@ -94,8 +98,12 @@ WORLDS = {
     ),
     "jcr_login": World(
         {"myshop": {}, "myshop-lab": {}},
+        helpers=("pass",),
         changes=(
             "Log in",
+            "Log several users in with one token, for example [builder, release], each in its own home",
+            "Log in through the credential helper docker-credential-pass",
+            "Log in without the credential store that is configured, for example because it needs a desktop",
             "Log in to two registries, also inside the VPC",
             "Keep the login in a file of its own",
             "Log out",
@@ -139,10 +147,35 @@ WORLDS = {
 }
 
 
+# A credential store that keeps one file a host beside itself.
+HELPER = """#!/bin/sh
+vault=$(dirname "$0")/vault
+mkdir -p "$vault"
+case $1 in
+store) login=$(cat); host=${login#*\\"ServerURL\\": \\"}; printf %s "$login" >"$vault/${host%%\\"*}" ;;
+get) cat "$vault/$(cat)" 2>/dev/null || { echo "credentials not found in native keychain"; exit 1; } ;;
+erase) rm -f "$vault/$(cat)" ;;
+esac
+"""
+
+
+def install_helper(folder: Path, name: str) -> None:
+    """A credential helper of this name, in a folder that has to be on PATH; its logins are in C(vault) beside it."""
+    folder.mkdir(exist_ok=True)
+    program = folder / f"docker-credential-{name}"
+    program.write_text(HELPER)
+    program.chmod(0o755)
+
+
 def examples(name: str) -> list[dict[str, t.Any]]:
     """The examples of a module as tasks."""
     module = importlib.import_module(f"ansible_collections.jdcloud.jcr.plugins.modules.{name}")
     return t.cast(list[dict[str, t.Any]], yaml.safe_load(module.EXAMPLES))
+
+
+def variables_of(place: Path) -> dict[str, t.Any]:
+    """What the examples leave to the play: users of this machine, and a file that is none of this machine's own."""
+    return {"builders": [getpass.getuser()], "builders_config": str(place / "builders.json")}
 
 
 def prepare(world: World, account: Account) -> None:
@@ -183,13 +216,17 @@ def play(books: Playbooks, name: str, *, in_process: bool = True) -> Run:
     """Run all examples of a module in one play, on this machine and, where they ask for one, as this very user."""
     module = importlib.import_module(f"ansible_collections.jdcloud.jcr.plugins.modules.{name}")
     tasks = textwrap.indent(module.EXAMPLES.replace("---\n", "", 1), "    ")
+    for helper in WORLDS[name].helpers:
+        install_helper(books.place / "bin", helper)
+    books.environment["PATH"] = f"{books.place / 'bin'}{os.pathsep}{books.environment['PATH']}"
     variables = {
+        **variables_of(books.place),
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
         "ansible_become_user": getpass.getuser(),
         "jcr_in_process": in_process,
     }
-    given = " ".join(f"{key}={value}" for key, value in variables.items())
+    given = " ".join(f"{key}={shlex.quote(str(value))}" for key, value in variables.items())
     return books.play(f"- hosts: all\n  gather_facts: false\n  tasks:\n{tasks}", inventory=f"localhost {given}\n")
 
 

@@ -26,18 +26,10 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
 from tests.support import images
 from tests.support.engine import RunningEngine
+from tests.support.examples import install_helper
 
 REGISTRY, REPOSITORY = "stores", "shop/web"
 WRONG = ("jdcloud", Secret("a-wrong-password"))
-
-HELPER = """#!/bin/sh
-# A credential store that keeps one file a host in $VAULT.
-case $1 in
-store) login=$(cat); host=${login#*\\"ServerURL\\": \\"}; printf %s "$login" >"$VAULT/${host%%\\"*}" ;;
-get) cat "$VAULT/$(cat)" 2>/dev/null || { echo "credentials not found in native keychain"; exit 1; } ;;
-erase) rm -f "$VAULT/$(cat)" ;;
-esac
-"""
 
 
 @dataclasses.dataclass
@@ -78,16 +70,12 @@ def desk(
     client.create_repository(REGISTRY, REPOSITORY)
     broker = TokenBroker(client, str(tmp_path / "tokens"), clock=Clock())
     token = broker.acquire(REGISTRY, hours=1, min_remaining=datetime.timedelta(minutes=30))
-    for folder in ("home", "vault", "bin"):
-        (tmp_path / folder).mkdir(mode=0o700)
+    (tmp_path / "home").mkdir(mode=0o700)
     for name in ("vault", "other"):
-        (tmp_path / "bin" / f"docker-credential-{name}").write_text(HELPER)
-        (tmp_path / "bin" / f"docker-credential-{name}").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("VAULT", str(tmp_path / "vault"))
+        install_helper(tmp_path / name, name)
+    monkeypatch.setenv("PATH", f"{tmp_path}/vault:{tmp_path}/other:{os.environ['PATH']}")
     environment = {
         "PATH": os.environ["PATH"],
-        "VAULT": os.environ["VAULT"],
         "HOME": str(tmp_path / "home"),
         "DOCKER_CONFIG": str(tmp_path / "home"),
         "DOCKER_HOST": docker_engine.docker_host,
