@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.support.emulator import RunningEmulator
-from tests.support.model.draws import HOME, LIMITS, REPOSITORIES, Attempt, Deed, happenings
-from tests.support.model.world import World
+from tests.support.model.draws import LIMITS, REPOSITORIES, Attempt, Deed, Errand, happenings
+from tests.support.model.trials import Trials
+from tests.support.model.world import HOME, World
 
 _STRICT, _LENIENT = 5, 1000  # tokens that the service itself allows in an hour
 _SKEWS = (0, -300, 300, 7200)  # seconds by which the controller's clock is wrong
@@ -55,22 +56,34 @@ class History(RuleBasedStateMachine):
             limits=LIMITS,
             tokens_per_hour=tokens_per_hour,
             skew=datetime.timedelta(seconds=skew),
-            module_every=stage.module_every,
         )
+        self.trials = Trials(self.world, stage.module_every)
         for repository in REPOSITORIES[:4] if filled else ():
             self.world.others_create(HOME, repository)
         if filled:
             self.world.others_push(REPOSITORIES[0], "1.0", True)
 
     @rule(happening=happenings)
-    def happens(self, happening: Attempt | Deed) -> None:
-        if isinstance(happening, Deed):
-            getattr(self.world, happening.name)(*happening.arguments)
+    def happens(self, happening: Attempt | Deed | Errand) -> None:
+        if isinstance(happening, Attempt):
+            self._try(happening)
+        elif isinstance(happening, Errand):
+            getattr(self.trials, happening.name)(*happening.arguments)
         else:
-            if happening.prepared and happening.task.registry == HOME:
-                self.world.others_create(HOME, REPOSITORIES[0])
-            self.world.do(happening.task, happening.faults)
+            self._others_do(happening)
         self.stage.states += 1
+
+    def _others_do(self, deed: Deed) -> None:
+        self.world.happens(deed.name, *deed.arguments)
+
+    def _try(self, attempt: Attempt) -> None:
+        if attempt.prepared and attempt.task.registry == HOME:
+            self.world.happens("others_create", HOME, REPOSITORIES[0])
+        if attempt.disturbed:
+            deed, at = attempt.disturbed
+            self.trials.do_disturbed(attempt.task, lambda: self._others_do(deed), at)
+        else:
+            self.trials.do(attempt.task, attempt.faults)
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
