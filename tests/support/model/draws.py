@@ -119,14 +119,17 @@ _repositories = st.sampled_from(REPOSITORIES)
 _descriptions = st.sampled_from(["", "One", "Two"])
 _flags = st.booleans()
 _force = st.sampled_from([True, True, False])
-_caps = st.sampled_from([10, 10, 3, 2, 1, 0])
+_caps = st.sampled_from([0, 1, 2, 3, 10])
 _drifts = st.sampled_from(["ignore", "ignore", "warn", "fail"])
 _workers = st.sampled_from([1, 8])
 _places = st.integers(0, 3)
-_entries = st.lists(
-    st.fixed_dictionaries({"name": _repositories}, optional={"description": _descriptions}),
-    max_size=5,
-    unique_by=lambda entry: entry["name"],
+_entries, _few_entries = (
+    st.lists(
+        st.fixed_dictionaries({"name": _repositories}, optional={"description": _descriptions}),
+        max_size=longest,
+        unique_by=lambda entry: entry["name"],
+    )
+    for longest in (5, 2)
 )
 _few_repositories = st.lists(_repositories, max_size=3, unique=True)
 
@@ -203,7 +206,7 @@ _repository = _weighted(
         2,
         _task(
             "jcr_repository",
-            {"registry": _registries, "repositories": _entries, "concurrency": _workers, "purge": True},
+            {"registry": _registries, "repositories": _few_entries, "concurrency": _workers, "purge": True},
             {
                 "on_drift": _drifts,
                 "force": _force,

@@ -92,8 +92,9 @@ class Trials:
         return Task(task.module, {**task.options, "dest": str(self.world.account.home / task.options["dest"])})
 
     def _is_for_module(self, task: Task) -> bool:
-        """A process of its own has the machine's clock: nothing in it may wait."""
-        return bool(self._module_every) and self._tasks % self._module_every == 0 and not task.waits
+        """A process of its own has the machine's clock: nothing in it may wait, or tell the time."""
+        tied_to_clock = task.waits or task.module == "jcr_preflight"
+        return bool(self._module_every) and self._tasks % self._module_every == 0 and not tied_to_clock
 
     def _run(self, task: Task, **how: t.Any) -> Run:
         run = self.world.run(task, **how)
