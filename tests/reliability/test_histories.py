@@ -19,6 +19,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils import _declared
 from ansible_collections.jdcloud.jcr.plugins.module_utils._releasedtokens import ReleasedTokens
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_registry import RegistryResource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_repository import RepositoryResource
+from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import TokenCache
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
 from tests.support import figures
@@ -30,7 +31,7 @@ HISTORIES = 10  # of a seed
 MODULE_EVERY = 25  # one of so many tasks of a history is run as a module's process
 SEED_VARIABLE = "JCR_MODEL_SEED"  # to play the same histories again
 FIXED_SEED = 20260101
-FEW_HISTORIES = 40
+MANY_HISTORIES = 100  # so many that a defect is found long before
 
 
 def test_histories(emulator, tmp_path) -> None:
@@ -89,6 +90,7 @@ def a_ledger_written_too_late(patch: Patch) -> None:
 
 def a_second_run_that_issues_again(patch: Patch) -> None:
     patch.setattr(TokenBroker, "_outlives", lambda broker, token, least: False)
+    patch.setattr(Session, "usable_tokens", lambda session, registry: [])
 
 
 def a_key_that_predictions_lack(patch: Patch) -> None:
@@ -123,5 +125,5 @@ def test_a_planted_defect_is_found(emulator, tmp_path, monkeypatch, plant: t.Cal
     stage = Stage(emulator, tmp_path)
     plant(monkeypatch)
     with pytest.raises(AssertionError):
-        play(stage, FIXED_SEED, histories=FEW_HISTORIES, steps=STEPS)
+        play(stage, FIXED_SEED, histories=MANY_HISTORIES, steps=STEPS)
     figures.tell(f"{plant.__name__.replace('_', ' ')}: found after {stage.states} states")

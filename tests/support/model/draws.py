@@ -15,9 +15,9 @@ import typing as t
 from hypothesis import strategies as st
 
 from tests.support.model.estate import Limits
-from tests.support.model.world import Task
+from tests.support.model.world import HOME, Task
 
-HOME, *OTHERS = ("shop", "tools", "elsewhere", "stolen")
+OTHERS = ("tools", "elsewhere", "stolen")
 REPOSITORIES = ("web/front", "web/back", "web/cart", "lint", "misc/one", "misc/two")
 LIMITS = Limits(registries=3, repositories=5, taken=frozenset({"stolen"}))
 
@@ -38,20 +38,33 @@ Strategy = st.SearchStrategy[t.Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class Attempt:
-    """A task, and the faults that strike it when it is first run. C(prepared): others have made its registry before."""
-
-    task: Task
-    faults: t.Sequence[t.Mapping[str, t.Any]]
-    prepared: bool
-
-
-@dataclasses.dataclass(frozen=True)
 class Deed:
-    """Something that others do, or a task that needs something of theirs: a method of World and its arguments."""
+    """Something that others do: a method of World and its arguments."""
 
     name: str
     arguments: tuple[t.Any, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Errand:
+    """A task that needs something of others: a method of Trials and its arguments."""
+
+    name: str
+    arguments: tuple[t.Any, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """A task with what troubles it.
+
+    C(faults) strike it when it is first run; C(disturbed) is what others do after so many calls. C(prepared): others
+    have made its registry before.
+    """
+
+    task: Task
+    faults: t.Sequence[t.Mapping[str, t.Any]]
+    disturbed: tuple[Deed, int] | None
+    prepared: bool
 
 
 def _weighted(*branches: tuple[int, Strategy]) -> Strategy:
@@ -60,53 +73,77 @@ def _weighted(*branches: tuple[int, Strategy]) -> Strategy:
     return st.sampled_from(range(len(chosen))).flatmap(chosen.__getitem__)  # integers() prefers its ends
 
 
-def _faults(*operations: str, plane: str = "control") -> Strategy:
-    """No fault, or one or two that strike these operations, the first ones of them more often."""
-    matches = st.fixed_dictionaries(
-        {
-            "plane": st.just(plane),
-            "operation": _weighted((3, st.just(operations[0])), (2, st.sampled_from(operations))),
-            "nth": st.sampled_from([1, 1, 1, 2, 3]),
-        }
+def _faults(*operations: str) -> Strategy:
+    """One or two that strike these operations, the first of them more often, or whatever is called."""
+    chosen = _weighted((2, st.just(operations[0])), (1, st.sampled_from(operations)))
+    nth = st.sampled_from([1, 1, 1, 2, 3, 4])
+    plane = st.just("control")
+    matches = _weighted(
+        (2, st.fixed_dictionaries({"plane": plane, "nth": nth, "operation": chosen})),
+        (1, st.fixed_dictionaries({"plane": plane, "nth": nth})),
     )
     fault = st.fixed_dictionaries(
         {"match": matches, "times": st.sampled_from([1, 1, 1, 2, 8]), "action": st.sampled_from(_ACTIONS)}
     )
-    return _weighted((1, st.just([])), (1, st.lists(fault, min_size=1, max_size=2)))
+    return st.lists(fault, min_size=1, max_size=2)
 
 
 def _task(
     module: str, always: dict[str, t.Any], sometimes: dict[str, t.Any] | None = None, faults: Strategy | None = None
 ) -> Strategy:
-    """Attempts of a task; options are strategies, or values as they are."""
+    """Attempts of a task; options are strategies, or values as they are. One that only looks has no C(faults)."""
     required, optional = (
         {name: value if isinstance(value, st.SearchStrategy) else st.just(value) for name, value in options.items()}
         for options in (always, sometimes or {})
     )
     options = st.fixed_dictionaries(required, optional=optional)
     task = st.builds(Task, st.just(module), options)
-    return st.builds(Attempt, task, st.just(()) if faults is None else faults, st.sampled_from([True] * 5 + [False]))
+    prepared = st.sampled_from([True] * 5 + [False])
+    calm = st.builds(Attempt, task, st.just(()), st.none(), prepared)
+    if faults is None:
+        return calm
+    amid = st.tuples(_others, st.sampled_from(range(1, 7)))
+    return _weighted(
+        (4, calm),
+        (4, st.builds(Attempt, task, faults, st.none(), prepared)),
+        (2, st.builds(Attempt, task, st.just(()), amid, prepared)),
+    )
 
 
 def _deed(name: str, *arguments: Strategy) -> Strategy:
     return st.builds(Deed, st.just(name), st.tuples(*arguments))
 
 
-_registries = st.sampled_from([HOME] * 12 + OTHERS)
+_registries = st.sampled_from((HOME,) * 12 + OTHERS)
 _repositories = st.sampled_from(REPOSITORIES)
 _descriptions = st.sampled_from(["", "One", "Two"])
 _flags = st.booleans()
 _force = st.sampled_from([True, True, False])
-_caps = st.sampled_from([10, 10, 3, 2, 1, 0])
+_caps = st.sampled_from([0, 1, 2, 3, 10])
 _drifts = st.sampled_from(["ignore", "ignore", "warn", "fail"])
 _workers = st.sampled_from([1, 8])
 _places = st.integers(0, 3)
-_entries = st.lists(
-    st.fixed_dictionaries({"name": _repositories}, optional={"description": _descriptions}),
-    max_size=5,
-    unique_by=lambda entry: entry["name"],
+_entries, _few_entries = (
+    st.lists(
+        st.fixed_dictionaries({"name": _repositories}, optional={"description": _descriptions}),
+        max_size=longest,
+        unique_by=lambda entry: entry["name"],
+    )
+    for longest in (5, 2)
 )
 _few_repositories = st.lists(_repositories, max_size=3, unique=True)
+
+# --- others ----------------------------------------------------------------------------------------------------------
+
+_others = _weighted(
+    (2, _deed("others_create", _registries, _repositories)),
+    (1, _deed("others_delete", _registries, _repositories)),
+    (3, _deed("others_push", _repositories, st.sampled_from(["1.0", "2.0"]), _flags)),
+    (1, _deed("others_untag", _repositories, st.sampled_from(["1.0", "2.0"]))),
+    (2, _deed("others_issue", _registries, st.sampled_from([1, 12, 24]))),
+    (1, _deed("others_release", _registries)),
+    (2, _deed("time_passes", st.sampled_from(_PAUSES))),
+)
 
 # --- tasks -----------------------------------------------------------------------------------------------------------
 
@@ -169,7 +206,7 @@ _repository = _weighted(
         2,
         _task(
             "jcr_repository",
-            {"registry": _registries, "repositories": _entries, "concurrency": _workers, "purge": True},
+            {"registry": _registries, "repositories": _few_entries, "concurrency": _workers, "purge": True},
             {
                 "on_drift": _drifts,
                 "force": _force,
@@ -217,8 +254,8 @@ _token = _weighted(
             _faults("releaseAuthorizationToken", "describeAuthorizationTokens"),
         ),
     ),
-    (1, _deed("take_over", _registries, _places)),
-    (1, _deed("release_one", _registries, _places)),
+    (1, st.builds(Errand, st.just("take_over"), st.tuples(_registries, _places))),
+    (1, st.builds(Errand, st.just("release_one"), st.tuples(_registries, _places))),
 )
 
 _look = st.one_of(
@@ -249,18 +286,6 @@ _look = st.one_of(
             ),
         },
     ),
-)
-
-# --- others ----------------------------------------------------------------------------------------------------------
-
-_others = _weighted(
-    (2, _deed("others_create", _registries, _repositories)),
-    (1, _deed("others_delete", _registries, _repositories)),
-    (3, _deed("others_push", _repositories, st.sampled_from(["1.0", "2.0"]), _flags)),
-    (1, _deed("others_untag", _repositories, st.sampled_from(["1.0", "2.0"]))),
-    (2, _deed("others_issue", _registries, st.sampled_from([1, 12, 24]))),
-    (1, _deed("others_release", _registries)),
-    (2, _deed("time_passes", st.sampled_from(_PAUSES))),
 )
 
 happenings = _weighted((4, _repository), (2, _registry), (4, _token), (2, _look), (5, _others))

@@ -30,7 +30,8 @@ class Listed:
     expires_at: datetime.datetime
 
 
-Valid = dict[str, dict[str, Listed]]  # by registry and password
+Listing = dict[str, Listed]  # by password
+Valid = dict[str, Listing]  # by registry
 
 
 def valid_tokens(state: t.Mapping[str, t.Any]) -> Valid:
@@ -61,16 +62,16 @@ class Book:
         self.tried: dict[str, list[datetime.datetime]] = collections.defaultdict(list)
         self.foreign: dict[str, list[datetime.datetime]] = collections.defaultdict(list)
 
-    def known(self, registry: str, valid: Valid) -> dict[str, Listed]:
+    def known(self, registry: str, valid: Valid) -> Listing:
         """The valid tokens that are surely ours."""
         return {key: token for key, token in valid.get(registry, {}).items() if key in self.ours[registry]}
 
-    def possible(self, registry: str, valid: Valid) -> dict[str, Listed]:
+    def possible(self, registry: str, valid: Valid) -> Listing:
         """The valid tokens that may be ours."""
         both = self.ours[registry] | self.maybe[registry]
         return {key: token for key, token in valid.get(registry, {}).items() if key in both}
 
-    def foreigners(self, registry: str, valid: Valid) -> dict[str, Listed]:
+    def foreigners(self, registry: str, valid: Valid) -> Listing:
         """The valid tokens that are surely of others."""
         possible = self.possible(registry, valid)
         return {key: token for key, token in valid.get(registry, {}).items() if key not in possible}
