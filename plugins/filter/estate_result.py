@@ -59,6 +59,8 @@ def estate_result(loops: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
     tally = _Tally()
     for loop in loops:
         for result in loop.get("results") or []:
+            if result.get("failed"):  # what became of it is told by the task itself; the play went on regardless
+                continue
             if "repositories" in result:
                 tally.take_repositories(result)
             else:

@@ -9,6 +9,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _cascade, _rules
@@ -16,6 +17,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     AlreadyExists,
     ConfigurationError,
     DeleteCapExceeded,
+    Forbidden,
     InvalidArgument,
     JcrError,
     NotApplied,
@@ -24,7 +26,11 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, DRIFT, NAMES, STATE, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import CREATE, DELETE, Change, Fields, Plan, State
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource, accept_checked_name
+from ansible_collections.jdcloud.jcr.plugins.module_utils._session import (
+    NAME_TAKEN,
+    ServiceResource,
+    accept_checked_name,
+)
 
 SPEC = ArgumentSpec(
     options={
@@ -163,6 +169,7 @@ class RegistryResource(ServiceResource):
 
     def foresee(self, plan: Plan) -> None:
         self._check_quota(plan)
+        self._tell_taken_name(plan)
         refusal = self._not_empty()
         if refusal:
             cause = refusal.cause[:1].upper() + refusal.cause[1:]
@@ -171,6 +178,17 @@ class RegistryResource(ServiceResource):
             )
         else:
             self._check_cap(plan)
+
+    def _tell_taken_name(self, plan: Plan) -> None:
+        """Warn of a name that somebody else has: names are unique among all accounts and regions."""
+        for change in plan.to_do(CREATE):
+            with contextlib.suppress(Forbidden):  # a policy need not allow the question
+                code, reason = self.session.client.check_registry_name(change.key)
+                if code == NAME_TAKEN:
+                    self.host.warn(
+                        f"The name '{change.key}' is taken ({reason}): predicted as if an earlier task of the real run "
+                        "frees it."
+                    )
 
     def _check_quota(self, plan: Plan) -> None:
         if self.params["validate_quota"] and plan.to_do(CREATE):

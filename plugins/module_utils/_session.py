@@ -374,9 +374,12 @@ class ServiceResource(Resource):
             self.session.close()
 
 
+NAME_TAKEN = 3  # what checkRegistryName and checkRepositoryName answer for a name that somebody has
+
+
 def accept_checked_name(what: str, code: int, reason: str) -> None:
     """Judge the answer of checkRegistryName or checkRepositoryName: 0 passes, 1 empty, 2 ill-formed, 3 taken."""
-    if code == 3:
+    if code == NAME_TAKEN:
         raise AlreadyExists(f"{what} is taken already: {reason}", cure="Choose another name.")
     if code != 0:
         raise RuleError(f"the service does not accept {what}: {reason}", cure="Choose a name that the service accepts.")

@@ -399,6 +399,8 @@ def test_name_that_another_account_has(account: Account, run: Run) -> None:
     about = "create registry 'myregistry' in cn-north-1"
     cause = "409 ALREADY_EXISTS: registry myregistry already exists; this account has none of that name in cn-north-1"
     assert_failure(result, "already_exists", about, cause, cure, answered=True)
+    predicted = run(account, "jcr_registry", {"name": "myregistry"}, check=True)
+    assert "The name 'myregistry' is taken" in str(predicted["warnings"])
 
 
 @pytest.mark.parametrize("check", [False, True], ids=["run", "check"])

@@ -280,7 +280,8 @@ def test_nothing_at_all():
 
 def test_more_than_people_read():
     actions = {f"part-{number}": "create" for number in range(LISTED + 7)}
-    lines = estate_result([{"results": [repositories("myshop", actions)]}])["lines"]
+    refused = {"failed": True, "msg": "no", "item": SHOP}
+    lines = estate_result([{"results": [refused, repositories("myshop", actions)]}])["lines"]
     assert len(lines) == LISTED + 2
     assert lines[-2:] == ["+ and 7 more", f"created: {LISTED + 7}, deleted: 0, drifted: 0, unchanged: 0"]
 
