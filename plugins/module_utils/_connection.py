@@ -176,7 +176,7 @@ def pool_for(base: str, *, verify: bool | str, proxies: t.Mapping[str, str], con
     SOCKS proxies keep their own connections: there, sent is always assumed.
     """
     manager = _proxy_manager(base, proxies, connections) if proxies else urllib3.PoolManager(maxsize=connections)
-    if isinstance(manager, urllib3.ProxyManager) or type(manager) is urllib3.PoolManager:
+    if manager.pool_classes_by_scheme["http"] is HTTPConnectionPool:
         manager.pool_classes_by_scheme = _POOLS
     pool = manager.connection_from_url(base)
     if base.startswith("https:"):

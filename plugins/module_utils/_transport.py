@@ -222,7 +222,7 @@ class Transport:
         except DeadlineExceeded:
             attempt.sent = False
             raise
-        return self._pool.urlopen(
+        return self._pool.request(
             request.method,
             request.path_url,
             body=request.body,
