@@ -67,8 +67,8 @@ class Session:
             host.warn(text)
 
     def _seconds(self, option: str, usual: float | None = None) -> float | None:
-        """An option that is a time, or the usual one where it was left out."""
-        seconds = self._params[option]
+        """An option that is a time, or the usual one where it was left out or the module has none."""
+        seconds = self._params.get(option)
         if seconds is None:
             return usual
         if not 0 < seconds < float("inf"):
@@ -325,9 +325,11 @@ class Session:
 
     def transfer_options(self) -> dict[str, t.Any]:
         """How a registry itself is to be spoken to, as _target.Target takes it."""
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import IDLE_SECONDS
+
         return {
             "timeout": self._seconds("timeout"),
-            "idle": self._seconds("idle_timeout"),
+            "idle": self._seconds("idle_timeout", IDLE_SECONDS),
             "retries": self._params["retries"],
             "verify": self.verify,
             "allowed_hosts": tuple(self._params["allowed_registry_hosts"]),
