@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _bulk
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _bulk, _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._declared import listed
 from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
@@ -32,6 +32,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._options import IMAGE_
 from ansible_collections.jdcloud.jcr.plugins.module_utils._placeholder import Placeholder
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import DELETE, Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Failed, Host
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import ALWAYS, NEVER, TagGuards
 from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import upload
 
 DELETION = ArgumentSpec(
@@ -78,7 +79,21 @@ class DeletedImages(ImageResource):
         self.session.check_token_options()
         if self.params["max_delete"] < 0:
             raise ConfigurationError(f"max_delete is {self.params['max_delete']}", cure="Choose 0 or more.")
+        self._guards = self._asked_guards()
         self._choice = ImageChoice(self.params)
+        if self.params["expected_digest"] is not None and not self._choice.named:
+            raise ConfigurationError(
+                "expected_digest is about named tags, but a selection chooses what to delete",
+                cure="Name the tags with tag or tags, or leave out expected_digest.",
+            )
+
+    def _asked_guards(self) -> TagGuards:
+        """Deleting overwrites nothing, so that C(overwrite=never) has no say in it; the other guards have."""
+        expected = self.params["expected_digest"]
+        if expected is not None:
+            _rules.digest(expected)
+        overwrite = ALWAYS if self.params["overwrite"] == NEVER else self.params["overwrite"]
+        return TagGuards(overwrite, expected, self.params["immutable_tags"] or ())
 
     # --- what is, and what shall be ----------------------------------------------------------------------------------
 
@@ -105,6 +120,7 @@ class DeletedImages(ImageResource):
         """Decide what goes, or refuse."""
         graph = ImageGraph(images)
         deletion = self._choice.deletion(images, self.session.client.now())
+        self._refuse_guarded(images)
         self._refuse_needed(graph, deletion)
         self._refuse_untagging(graph, deletion)
         self._refuse_too_many(graph, deletion)
@@ -139,6 +155,13 @@ class DeletedImages(ImageResource):
         return dict.fromkeys(before)
 
     # --- what must not be done ---------------------------------------------------------------------------------------
+
+    def _refuse_guarded(self, images: t.Iterable[Image]) -> None:
+        """Refuse to delete a protected tag that is named, or that the image of O(digest) has."""
+        if self._choice.named:
+            holders = {tag: image["digest"] for image in images for tag in image["tags"]}
+            named = {tag: digest for tag, digest in holders.items() if digest == self.digest or tag in self.keys}
+            self._guards.check(named)
 
     def _refuse_needed(self, graph: ImageGraph, deletion: Deletion) -> None:
         if self.digest in deletion.kept:

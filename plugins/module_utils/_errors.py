@@ -286,10 +286,10 @@ class DeleteCapExceeded(JcrError):
 
 
 class TagProtected(JcrError):
-    """A tag holds other content, and overwrite or immutable_tags forbid to move it."""
+    """A tag that overwrite, expected_digest or immutable_tags forbid to move or to delete."""
 
     kind = "tag_protected"
-    cure = "No tag that is protected was moved. Choose another tag, or allow this one to be moved."
+    cure = "No protected tag was touched. Choose another tag, or change the option that protects this one."
 
 
 class ImageInUse(JcrError):

@@ -60,6 +60,9 @@ class ImageChoice:
         for option in ("keep_last", "keep_newest"):
             if params[option] is not None and params[option] < 1:
                 raise ConfigurationError(f"{option} is {params[option]}", cure="Choose 1 or more, or leave it out.")
+        # What must never be overwritten must not be swept away either.
+        spared = [*(params["exclude"] or ()), *(params["immutable_tags"] or ())]
+        params = {**params, "exclude": spared or None}
         self._selection = Selection({option: params[option] for option in (*CHOOSING, "exclude")}, IMAGES)
         by_name = {option: params[option] for option in _FOR_NAMES}
         self._rivals = Selection(by_name, IMAGES)

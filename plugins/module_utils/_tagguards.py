@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which tags may be moved to other content. Pure.
+"""Which tags may be moved to other content, or be deleted. Pure.
 
 This module util is private to the collection.
 
@@ -33,7 +33,7 @@ class TagGuards:
         if (overwrite == IF_DIGEST) != (expected_digest is not None):
             raise ConfigurationError(
                 f"overwrite is {overwrite}, and expected_digest is {'not ' if expected_digest is None else ''}given",
-                cure="They go together: overwrite: if_digest, and the digest that the tag points at now.",
+                cure="They go together: overwrite: if_digest, and the digest that the tag should point at now.",
             )
         self._overwrite = overwrite
         self._expected = expected_digest
@@ -53,7 +53,7 @@ class TagGuards:
         return self._overwrite != ALWAYS or self._is_immutable(tag)
 
     def check(self, present: t.Mapping[str, str]) -> None:
-        """Raise TagProtected if one of these tags may not be moved away from the digest that it points at."""
+        """Raise TagProtected if one of these tags may not be taken from the digest that it points at."""
         refused = [
             f"tag '{tag}' points at {digest} and {reason}"
             for tag, digest in present.items()
@@ -64,7 +64,7 @@ class TagGuards:
             raise TagProtected("; ".join(refused))
 
     def _reason(self, tag: str, digest: str) -> str | None:
-        """Why the tag has to stay, as the end of a sentence; None if it may be moved."""
+        """Why the tag has to stay, as the end of a sentence; None if it may go."""
         if self._is_immutable(tag):
             return "is one of the immutable_tags"
         if self._overwrite == NEVER:

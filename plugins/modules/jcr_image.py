@@ -110,17 +110,21 @@ options:
       - This and O(immutable_tags) are decided for all tags before anything is sent, and each tag is looked at again
         right before it is put. Registries know no condition for a write, so that a tag that somebody else puts in this
         last moment can still be overwritten.
+      - With O(state=absent), V(if_digest) deletes a named tag only if it stands for O(expected_digest). V(never) is
+        about overwriting and has no say there.
     type: str
     choices: [always, never, if_digest]
     default: always
     version_added: 0.2.0
   expected_digest:
-    description: The digest that existing tags have to stand for with O(overwrite=if_digest).
+    description: The digest that tags which exist have to stand for with O(overwrite=if_digest).
     type: str
     version_added: 0.2.0
   immutable_tags:
     description:
       - Globs of tags that are never moved once they exist, whatever O(overwrite) says, such as V(v*) or V([0-9]*).
+      - They are not deleted either. With O(state=absent), a task that names such a tag, or an image that has one, fails
+        before anything is deleted; a selection spares it as if O(exclude) named it.
     type: list
     elements: str
     version_added: 0.2.0

@@ -184,6 +184,71 @@ def test_what_does_not_exist_costs_no_listing(shop: Shop) -> None:
     ]
 
 
+# --- protected tags --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wish", [{"tag": "v1"}, {"tags": ["v1", "nightly"]}, {"digest": True}])
+def test_an_immutable_tag_is_not_deleted(shop: Shop, wish: dict) -> None:
+    digest = shop.push("v1", "latest")
+    shop.push("nightly")
+    if "digest" in wish:
+        wish = {"digest": digest}
+    start = shop.last_index()
+    result = refused(shop, "tag_protected", immutable_tags=["v*"], **wish)
+    assert f"tag 'v1' points at {digest} and is one of the immutable_tags" in result["msg"]
+    assert not [entry for entry in shop.emulator.requests(start) if entry["write"] or entry["plane"] == "data"]
+
+
+def test_the_other_tags_of_an_immutable_one_can_go(shop: Shop) -> None:
+    digest = shop.push("v1", "latest", "stable")
+    shop.deleted(tags=["latest", "none"], immutable_tags=["v*", "none*"])
+    assert shop.images() == {digest: ["stable", "v1"]}
+
+
+@pytest.mark.parametrize("choice", [{"pattern": "*"}, {"older_than": "1d"}, {"tag_status": "tagged"}])
+def test_a_selection_spares_immutable_tags(shop: Shop, choice: dict) -> None:
+    released, kept = shop.push("v1", "latest"), shop.push("keep-me")
+    signature = shop.sign(released)
+    for number in range(3):
+        shop.push(f"nightly-{number}")
+    shop.later(days=2)
+    shop.deleted(immutable_tags=["v*"], exclude=["keep-*"], **choice)
+    assert shop.images() == {released: ["latest", "v1"], kept: ["keep-me"], signature: []}
+
+
+def test_a_tag_is_deleted_only_where_it_stands_for_the_expected_image(shop: Shop) -> None:
+    old, new = shop.push("old"), shop.push("stable", "new")
+    signature = {"subject": shop.descriptor(new)}
+    shop.put(image_manifest(b"{}", [b"old"], **signature), f"{new.replace(':', '-')}.sig")
+    guard = {"overwrite": "if_digest", "expected_digest": old}
+    result = refused(shop, "tag_protected", tag="stable", **guard)
+    assert f"tag 'stable' points at {new} and not at the expected_digest {old}" in result["msg"]
+    shop.deleted(tags=["old", "none"], **guard)
+    shop.deleted(tags=["stable", "new"], overwrite="if_digest", expected_digest=new)
+    assert shop.images() == {}
+
+
+def test_never_to_overwrite_does_not_mean_never_to_delete(shop: Shop) -> None:
+    shop.push("a")
+    shop.deleted(tag="a", overwrite="never")
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({"tag": "a", "expected_digest": f"sha256:{'0' * 64}"}, "configuration"),
+        ({"tag": "a", "overwrite": "if_digest"}, "configuration"),
+        ({"tag": "a", "overwrite": "if_digest", "expected_digest": "v1"}, "rule"),
+        ({"tag": "a", "immutable_tags": [""]}, "rule"),
+        ({"pattern": "*", "overwrite": "if_digest", "expected_digest": f"sha256:{'0' * 64}"}, "configuration"),
+    ],
+)
+def test_guards_that_mean_nothing(shop: Shop, options: dict, kind: str) -> None:
+    start = shop.last_index()
+    assert shop.delete(**options)["error"]["kind"] == kind
+    assert shop.emulator.requests(start) == []
+
+
 # --- siblings --------------------------------------------------------------------------------------------------------
 
 
