@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_registry import SPEC, RegistryResource
+from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_registry import SPEC, build
 from ansible_collections.jdcloud.jcr.plugins.plugin_utils._action import InProcessAction
 
 
@@ -14,4 +14,4 @@ class ActionModule(InProcessAction):
     """Runs jcr_registry where its task belongs."""
 
     spec = SPEC
-    build = RegistryResource
+    build = staticmethod(build)

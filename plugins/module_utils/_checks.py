@@ -16,7 +16,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _declared, _reference, _rules
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _purge, _reference, _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     AlreadyExists,
     ConfigurationError,
@@ -151,7 +151,7 @@ def _repositories(place: Place, declared: Registry, exists: bool | None) -> list
     delete = sum(entry.name in there for entry in declared.repositories if not entry.present)
     if declared.purge:
         named = {entry.name for entry in declared.repositories}
-        delete += len(_declared.undeclared(there, named, declared.purge_patterns, declared.purge_exclude))
+        delete += len(_purge.undeclared(there, named, declared.purge_patterns, declared.purge_exclude))
     return [
         *rows,
         ok("repository_names", obj, f"{present} exist, {len(free)} can be created"),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import itertools
 import operator
 import random as random_module
 import typing as t
@@ -26,14 +25,12 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ProtocolError,
     QuotaExceeded,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._listing import Page, Unsteady, listing
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport
 
 DEFAULT_RETRIES = 5  # attempts after the first; with the usual pauses of _retry about 15 seconds in all
 PAGE_SIZE = 100  # the largest that the API documents
-LISTING_PASSES = 3  # how often a listing that changes while it is read is begun again
-
-Unsteady = t.Callable[[str], None]  # told of a listing that never came to rest
 
 
 class Client:
@@ -145,6 +142,12 @@ class Client:
             return next(iter(self.repositories(registry, name=name)), None)
         return None
 
+    def count_repositories(self, registry: str) -> int | None:
+        """How many repositories a registry has, asked without reading them all; None where the service does not say."""
+        with contextlib.suppress(NotFound):
+            return self._repositories_page(registry, None, 1)[1]
+        return 0
+
     def create_repository(self, registry: str, name: str, description: str | None = None) -> _models.Model:
         """Create a repository; its description can never be changed."""
         with self._quota_told("repository"):
@@ -190,7 +193,7 @@ class Client:
             image = _models.image(raw)
             return {**image, "registry": image["registry"] or registry, "repository": image["repository"] or repository}
 
-        def page(number: int) -> tuple[list[_models.Model], int | None]:
+        def page(number: int) -> Page:
             query = [*filters, *_models.page_query(number, PAGE_SIZE)]
             place = repository or "*"  # in messages only
             return self._page(_operations.DESCRIBE_IMAGES, read, query=query, registry=registry, repository=place)
@@ -206,7 +209,7 @@ class Client:
 
         with contextlib.suppress(NotFound):
             key = operator.itemgetter("registry", "repository", "digest")
-            found = _listing(page, key, unsteady=unsteady)
+            found = listing(page, key, unsteady=unsteady)
             return [image for image in found if matches(image)]
         return []
 
@@ -249,11 +252,11 @@ class Client:
             token = _models.listed_token(raw)
             return {**token, "authorization_token": self._secret(token["authorization_token"])}
 
-        def page(number: int) -> tuple[list[_models.Model], int | None]:
+        def page(number: int) -> Page:
             query = _models.page_query(number, PAGE_SIZE)
             return self._page(_operations.DESCRIBE_TOKENS, read, query=query, registry=registry)
 
-        return _listing(page, lambda token: token["authorization_token"].fingerprint())
+        return listing(page, lambda token: token["authorization_token"].fingerprint())
 
     def release_token(self, registry: str, token: Secret) -> None:
         """Make one token invalid, given by its authorization token."""
@@ -287,22 +290,25 @@ class Client:
     def _repositories(self, registry: str | None, name: str | None, unsteady: Unsteady | None) -> list[_models.Model]:
         """C(name) goes into the service's fuzzy filter; in one registry the reading ends early where it is found."""
 
-        def page(number: int) -> tuple[list[_models.Model], int | None]:
-            body = _models.repositories_body(registry, name, number, PAGE_SIZE)
-            return self._page(
-                _operations.DESCRIBE_REPOSITORIES, lambda raw: _models.repository(raw, self.region, registry), body=body
-            )
+        def page(number: int) -> Page:
+            return self._repositories_page(registry, name, number)
 
         def is_wanted(repository: _models.Model) -> bool:
             return repository["name"] == name
 
         wanted = is_wanted if registry is not None and name is not None else None
-        found = _listing(page, operator.itemgetter("registry", "name"), wanted, unsteady)
+        found = listing(page, operator.itemgetter("registry", "name"), wanted, unsteady)
         return [repository for repository in found if registry in (None, repository["registry"])]
+
+    def _repositories_page(self, registry: str | None, name: str | None, number: int) -> Page:
+        body = _models.repositories_body(registry, name, number, PAGE_SIZE)
+        return self._page(
+            _operations.DESCRIBE_REPOSITORIES, lambda raw: _models.repository(raw, self.region, registry), body=body
+        )
 
     def _page(
         self, operation: _operations.Operation, read: t.Callable[[_models.Raw], _models.Model], **request: t.Any
-    ) -> tuple[list[_models.Model], int | None]:
+    ) -> Page:
         """The objects on one page and how many there are in all, if the service says so."""
         items_key = next(iter(operation.answer))
         return self._caller.call(
@@ -322,42 +328,6 @@ class Client:
                     if quota["resource_type"] == resource_type:
                         error.cause += f"; {quota['used']} of {quota['limit']} are used"
             raise
-
-
-def _listing(
-    page: t.Callable[[int], tuple[list[_models.Model], int | None]],
-    key: t.Callable[[_models.Model], t.Any],
-    wanted: t.Callable[[_models.Model], bool] | None = None,
-    unsteady: Unsteady | None = None,
-) -> list[_models.Model]:
-    """All objects of all pages, each once; with C(wanted) only as far as the first one that is wanted.
-
-    Objects that come and go meanwhile shift the pages. Then the service's total and what was found disagree, and the
-    listing is read again; ProtocolError if it never comes to rest, or C(unsteady) is told of it.
-    """
-    told = ""
-    found: dict[t.Any, _models.Model] = {}
-    for _pass in range(LISTING_PASSES):
-        found = {}
-        for number in itertools.count(1):
-            items, total = page(number)
-            known = len(found)
-            found.update((key(item), item) for item in items)
-            if wanted and any(wanted(item) for item in items):
-                return list(found.values())
-            if len(found) == known or (total is not None and len(found) >= total):
-                break
-        if total is None or len(found) == total:
-            return list(found.values())
-        told = f"it told of {total} objects and gave {len(found)}"
-    told = f"the listing changed while it was read, {LISTING_PASSES} times over: at last {told}"
-    if unsteady is not None:
-        unsteady(told)
-        return list(found.values())
-    raise ProtocolError(
-        told,
-        cure="Run the task again when nothing else changes these objects.",
-    )
 
 
 def _nothing(result: _models.Raw) -> None:

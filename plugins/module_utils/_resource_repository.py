@@ -23,8 +23,9 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, DRIFT, NAMES, STATE, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import CREATE, DELETE, Change, Plan, State
+from ansible_collections.jdcloud.jcr.plugins.module_utils._purge import Purge
 from ansible_collections.jdcloud.jcr.plugins.module_utils._repositoryreport import Report
-from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Failed
+from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Failed, Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource, accept_checked_name
 
 SPEC = ArgumentSpec(
@@ -62,13 +63,14 @@ class RepositoryResource(ServiceResource):
     fixed = ("description",)
     shown = ("registry", "description")
 
-    # {name: description} of what the task declares; set by check().
-    declared: t.Mapping[str, str | None] = {}
-    registry_host: str | None = None
-    _accepted = False
-    _room_checked = False
-    _in_use: int | None = None  # how many repositories the registry has; None where they were not listed
-    _chosen: t.Sequence[str] | None = None
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.purge = Purge(self.params)
+        self.declared: t.Mapping[str, str | None] = {}  # {name: description} of what the task declares; set by check()
+        self.registry_host: str | None = None
+        self._accepted = False  # whether the service has judged the names
+        self._room_checked = False
+        self._in_use: int | None = None  # how many repositories the registry has; None where they were not listed
 
     @property
     def registry(self) -> str:
@@ -101,29 +103,7 @@ class RepositoryResource(ServiceResource):
             raise ConfigurationError(
                 f"concurrency is {self.params['concurrency']}", cure=f"Choose 1 to {_bulk.MAX_WORKERS}."
             )
-        if self.params["purge"]:
-            self._check_purge()
-            return
-        for option in ("purge_patterns", "purge_exclude"):
-            if self.params[option] is not None:
-                raise ConfigurationError(
-                    f"{option} is given, but purge is not", cure="Set purge: true, or leave it out."
-                )
-
-    def _check_purge(self) -> None:
-        if not self.present:
-            raise ConfigurationError(
-                "purge goes with state present only", cure="Declare what shall stay, and leave state out."
-            )
-        if not (self.declared or self.params["allow_empty"]):
-            raise ConfigurationError(
-                "repositories is empty, so that purge would leave nothing",
-                cure="Declare what shall stay, or set allow_empty: true if nothing shall.",
-            )
-        if self.params["max_delete"] < 0:
-            raise ConfigurationError(f"max_delete is {self.params['max_delete']}", cure="Choose 0 or more.")
-        _declared.check_patterns("purge_patterns", self.params["purge_patterns"])
-        _declared.check_patterns("purge_exclude", self.params["purge_exclude"])
+        self.purge.check(self.declared)
 
     # --- what is, and what shall be ----------------------------------------------------------------------------------
 
@@ -142,14 +122,14 @@ class RepositoryResource(ServiceResource):
     def _found(self) -> State:
         """The repositories that the task is about, as far as they exist: one by its name, more by one listing."""
         client = self.session.client
-        if not self.params["purge"] and len(self.declared) <= 1:
+        if not self.purge.wanted and len(self.declared) <= 1:
             looked_up = {name: client.repository(self.registry, name) for name in self.declared}
             return {name: repository for name, repository in looked_up.items() if repository is not None}
         with contextlib.suppress(*(() if self.present else (NotFound,))):
             found = client.repositories(self.registry)
             self._in_use = len(found)
             named = {repository["name"]: repository for repository in found}
-            return named if self.params["purge"] else {name: named[name] for name in self.declared if name in named}
+            return named if self.purge.wanted else {name: named[name] for name in self.declared if name in named}
         return {}
 
     def _accept(self, names: t.Sequence[str]) -> None:
@@ -177,7 +157,7 @@ class RepositoryResource(ServiceResource):
         if not self.present:
             return dict.fromkeys(self.declared)
         declared = {name: self._wanted(description) for name, description in self.declared.items()}
-        return {**declared, **dict.fromkeys(self._purged(before))}
+        return {**declared, **dict.fromkeys(self.purge.chosen(before, self.declared))}
 
     def _wanted(self, description: str | None) -> dict[str, t.Any]:
         wanted = {"registry": self.registry}
@@ -185,20 +165,12 @@ class RepositoryResource(ServiceResource):
             wanted["description"] = description or None
         return wanted
 
-    def _purged(self, before: State) -> t.Sequence[str]:
-        """The names that purge deletes. Chosen once: what others create while the task runs was never counted."""
-        if self._chosen is None:
-            chosen = []
-            if self.params["purge"]:
-                patterns, spared = self.params["purge_patterns"], self.params["purge_exclude"]
-                chosen = _declared.undeclared(before, self.declared, patterns, spared)
-            _declared.check_cap("repositories", chosen, self.params["max_delete"])
-            self._chosen = chosen
-        return self._chosen
-
     # --- doing it ----------------------------------------------------------------------------------------------------
 
     def foresee(self, plan: Plan) -> None:
+        if self._in_use is None and plan.to_do(CREATE) and self.params["validate_quota"]:
+            # The service would refuse the one create just as well, so that only a prediction has to count.
+            self._in_use = self.session.client.count_repositories(self.registry)
         self._need_room(plan)
         full = [change.key for change in plan.to_do(DELETE) if change.before["size_mb"] and not self.params["force"]]
         if full:
@@ -210,8 +182,8 @@ class RepositoryResource(ServiceResource):
     def _need_room(self, plan: Plan) -> None:
         """Raise QuotaExceeded, before the first write, where not all will fit; once, since writes change the count.
 
-        A registry's own limit cannot be told from the service's figure of what is used, only from a listing: without
-        one, the service judges.
+        How full a registry is cannot be told from the service's figure of what is used, only from a count of its
+        repositories: without one, the service judges.
         """
         growth = len(plan.to_do(CREATE)) - len(plan.to_do(DELETE))
         wanted = self.params["validate_quota"] and not self._room_checked

@@ -245,11 +245,11 @@ error:
 """
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._host import run_module
-from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_registry import SPEC, RegistryResource
+from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_registry import SPEC, build
 
 
 def main() -> None:
-    run_module(SPEC, RegistryResource)
+    run_module(SPEC, build)
 
 
 if __name__ == "__main__":

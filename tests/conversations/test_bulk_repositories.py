@@ -273,6 +273,7 @@ def test_a_thousand_repositories(account: Account, run: Run) -> None:
         (wish("shop/web", purge=True, purge_exclude=[""]), "configuration", ["purge_exclude is empty"]),
         (wish("shop/web", purge_exclude=["a"]), "configuration", ["purge_exclude is given, but purge is not"]),
         (wish("shop/web", purge=True, max_delete=-1), "configuration", ["max_delete is -1"]),
+        ({"registry": "myshop", "name": "shop/web", "max_delete": -1}, "configuration", ["max_delete is -1"]),
         (wish("shop/web", concurrency=0), "configuration", ["concurrency is 0", "1 to 32"]),
         (wish("shop/web", concurrency=33), "configuration", ["concurrency is 33", "1 to 32"]),
         ({"registry": "myshop"}, "configuration", ["following", "required", "name, repositories"]),
@@ -400,6 +401,24 @@ def test_the_room_of_a_registry_to_be_created(account: Account, run: Run) -> Non
     result = run(account, "jcr_repository", wishes, check=True)
     assert "no room for 4 more: 0 of 3 are used" in result["msg"]
     assert ok(run(account, "jcr_repository", {**wish(*names(3)), "registry": "myshop-new"}, check=True))["changed"]
+
+
+def test_no_room_for_a_single_one(account: Account, run: Run) -> None:
+    """A run sends it and is refused; a prediction has to count what is there, by one request more."""
+    account.emulator.settings({"repository_quota": 120})
+    have(account, *names(120))
+    one = {"registry": "myshop", "name": "shop/web"}
+    before = last(account)
+    predicted, done = run(account, "jcr_repository", one, check=True), run(account, "jcr_repository", one)
+    assert predicted["error"]["kind"] == done["error"]["kind"] == "quota_exceeded"
+    assert "no room for 1 more: 120 of 120 are used" in predicted["msg"] and "120 of 120 are used" in done["msg"]
+    looked = ["describeRegistry", LIST]
+    assert sent(account, before) == [*looked, LIST, "describeQuotas", *looked, CREATE, "describeQuotas"]
+    late = {**one, "validate_quota": False}
+    assert ok(run(account, "jcr_repository", late, check=True))["changed"] is True
+    ok(run(account, "jcr_repository", wish("shop/part-0000", state="absent")))
+    assert ok(run(account, "jcr_repository", one, check=True))["changed"] is True
+    assert ok(run(account, "jcr_repository", one))["changed"] is True
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])

@@ -15,7 +15,8 @@ import pytest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import QuotaExceeded
 from ansible_collections.jdcloud.jcr.plugins.module_utils._host import ControllerHost, perform, validated
-from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_registry import SPEC, RegistryResource
+from ansible_collections.jdcloud.jcr.plugins.module_utils._registryresource import RegistryResource
+from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_registry import SPEC, build
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
 from tests.support.contents import fill, push_index
 from tests.support.emulator import RunningEmulator
@@ -277,7 +278,7 @@ class Task:
         return Session(self._host, RegistryResource.usual_deadline, self.clock)
 
     def _build(self, host: t.Any) -> RegistryResource:
-        resource = RegistryResource(host)
+        resource = build(host)
         resource.session = self.session()
         return resource
 

@@ -15,9 +15,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _declared
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _purge
+from ansible_collections.jdcloud.jcr.plugins.module_utils._presentregistry import PresentRegistry
 from ansible_collections.jdcloud.jcr.plugins.module_utils._releasedtokens import ReleasedTokens
-from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_registry import RegistryResource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_repository import RepositoryResource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import TokenCache
@@ -62,13 +62,13 @@ def a_write_in_check_mode(patch: Patch) -> None:
 
 
 def a_cap_off_by_one(patch: Patch) -> None:
-    check_cap = _declared.check_cap
-    patch.setattr(_declared, "check_cap", lambda what, names, cap: check_cap(what, names, cap + 1))
+    check_cap = _purge.check_cap
+    patch.setattr(_purge, "check_cap", lambda what, names, cap: check_cap(what, names, cap + 1))
 
 
 def a_purge_without_patterns(patch: Patch) -> None:
-    undeclared = _declared.undeclared
-    patch.setattr(_declared, "undeclared", lambda present, kept, patterns: undeclared(present, kept, None))
+    undeclared = _purge.undeclared
+    patch.setattr(_purge, "undeclared", lambda names, kept, _patterns, spared: undeclared(names, kept, None, spared))
 
 
 def a_ledger_written_too_late(patch: Patch) -> None:
@@ -94,15 +94,15 @@ def a_second_run_that_issues_again(patch: Patch) -> None:
 
 
 def a_key_that_predictions_lack(patch: Patch) -> None:
-    result = RegistryResource.result
+    result = PresentRegistry.result
 
-    def without_size(resource: RegistryResource, plan: t.Any, after: t.Any) -> dict[str, t.Any]:
+    def without_size(resource: PresentRegistry, plan: t.Any, after: t.Any) -> dict[str, t.Any]:
         told = result(resource, plan, after)
-        if resource.host.check_mode and told["registry"]:
+        if resource.host.check_mode:
             del told["registry"]["size_mb"]
         return told
 
-    patch.setattr(RegistryResource, "result", without_size)
+    patch.setattr(PresentRegistry, "result", without_size)
 
 
 def a_release_of_what_others_issued(patch: Patch) -> None:

@@ -196,13 +196,18 @@ def _present_refusal(
 
 
 def _carried_out(options: Options, before: Estate, goal: Estate, doomed: t.Sequence[str], limits: Limits) -> Expected:
-    """Repositories with images stay unless force is set, and what there is no room for is not created."""
+    """Nothing is done where not all will fit; without force repositories with images stay, and need their room."""
     registry = options["registry"]
+    if _number(goal, registry) > max(limits.repositories, _number(before, registry)):
+        return _refused(before, "quota_exceeded")
     full = [name for name in doomed if below(before, registry, name)] if not options.get("force") else []
     kept = {path: value for path, value in before.items() if path[0] == registry and path[1:2] in {(n,) for n in full}}
     after = {**goal, **kept}
-    room = sum(len(path) == 2 and path[0] == registry for path in after) <= limits.repositories
-    creates = any(path not in before for path in goal)
-    if not room and creates:
-        return Expected(goal, after, "precondition" if full else "quota_exceeded", vague=True)
+    if full and _number(after, registry) > limits.repositories:
+        return Expected(goal, after, "precondition", vague=True)
     return Expected(goal, after, "precondition" if full else None)
+
+
+def _number(estate: Estate, registry: str) -> int:
+    """How many repositories a registry has."""
+    return sum(len(path) == 2 and path[0] == registry for path in estate)

@@ -23,7 +23,7 @@ _MADE_BY_SERVICE = {"created_at", "updated_at", "uri", "host", "hosts", "expires
 _MADE_BY_SERVICE |= {"issued_last_hour", "next_slot_at"}  # what a prediction cannot know
 _UNHEARD = {"lost_answer", "cut", "reset", "status"}  # after these a write may have been done
 _DEFECTS = {"error", "check_mode"}  # kinds of errors that nothing but a defect accounts for
-_LATE = {"already_exists", "quota_exceeded", "token_budget"}  # what the service alone knows
+_LATE = {"already_exists", "token_budget"}  # what the service alone knows
 _NOBODYS = "0123456789abcdef"  # a password of no token
 
 

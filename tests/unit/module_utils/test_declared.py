@@ -6,14 +6,10 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _declared, _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
-    ConfigurationError,
-    DeleteCapExceeded,
     RuleError,
 )
 
@@ -82,61 +78,7 @@ def test_a_long_list_of_mistakes_stays_readable():
     assert error.cause.endswith(" and 150 more")
 
 
-PRESENT = ["shop/web", "shop/cart", "try/one", "tools", "try/two/deep"]
-
-
-@pytest.mark.parametrize(
-    ("kept", "patterns", "purged"),
-    [
-        ({"shop/web"}, None, ["shop/cart", "tools", "try/one", "try/two/deep"]),
-        ({"shop/web"}, ["*"], ["shop/cart", "tools", "try/one", "try/two/deep"]),
-        ({"shop/web"}, ["shop/*"], ["shop/cart"]),
-        (set(), ["try/*"], ["try/one", "try/two/deep"]),
-        (set(), ["try/*", "t??ls"], ["tools", "try/one", "try/two/deep"]),
-        (set(), ["shop/[a-c]*"], ["shop/cart"]),
-        (set(), ["shop"], []),
-        (set(), ["SHOP/*"], []),
-        (set(), ["web"], []),
-        (set(PRESENT), None, []),
-    ],
-)
-def test_what_is_purged(kept, patterns, purged):
-    assert _declared.undeclared(PRESENT, kept, patterns) == purged
-
-
-@pytest.mark.parametrize(
-    ("patterns", "spared", "purged"),
-    [
-        (None, ["*"], []),
-        (None, [], sorted(PRESENT)),
-        (None, ["nothing/*"], sorted(PRESENT)),
-        (["shop/*"], ["*/web"], [name for name in sorted(PRESENT) if name.startswith("shop/") and name != "shop/web"]),
-    ],
-)
-def test_what_is_spared(patterns, spared, purged):
-    assert _declared.undeclared(PRESENT, set(), patterns, spared) == purged
-
-
-@pytest.mark.parametrize("patterns", [[], [""], ["shop/*", " "]])
-@pytest.mark.parametrize("option", ["purge_patterns", "purge_exclude"])
-def test_patterns_that_match_nothing_are_refused(option, patterns):
-    with pytest.raises(ConfigurationError, match=re.escape(f"{option} is empty")):
-        _declared.check_patterns(option, patterns)
-
-
-@pytest.mark.parametrize("patterns", [None, ["*"], ["a", "b*"]])
-def test_good_patterns(patterns):
-    _declared.check_patterns("purge_patterns", patterns)
-
-
-def test_the_cap_says_number_and_names():
-    _declared.check_cap("repositories", ["a", "b"], 2)
-    _declared.check_cap("repositories", [], 0)
-    with pytest.raises(DeleteCapExceeded) as caught:
-        _declared.check_cap("repositories", ["a", "b", "c"], 2)
-    assert caught.value.cause == "3 repositories would be deleted, max_delete is 2: 'a', 'b', 'c'"
-
-
 def test_names_in_a_message():
     assert _declared.listed(["a"]) == "'a'"
     assert _declared.listed([str(number) for number in range(51)]).endswith("'49' and 1 more")
+    assert _declared.listed(["a", "b", "c"], 2) == "'a', 'b' and 1 more"
