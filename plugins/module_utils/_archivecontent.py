@@ -55,6 +55,11 @@ class ArchiveContent:
     def digests(self) -> list[str]:
         return [self._image["digest"]] if self._image and self._image["digest"] else []
 
+    @property
+    def known_by_config(self) -> bool:
+        """Whether the repository may have it by a digest that cannot be told beforehand."""
+        return self._image is not None and not self._image["digest"]
+
     def read(self) -> None:
         if self._image is None:
             self._image = self._host.archives().inspect(self._path, *self._choice)

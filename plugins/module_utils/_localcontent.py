@@ -59,6 +59,11 @@ class LocalContent:
         known = [name.partition("@")[2] for name in self._image["repo_digests"]] if self._image else []
         return list(dict.fromkeys(known))[:_DIGESTS]
 
+    @property
+    def known_by_config(self) -> bool:
+        """Whether the repository may have it by a digest that cannot be told beforehand: from another engine, say."""
+        return self._image is not None
+
     def read(self) -> None:
         self._image = self._host.engine().inspect(self._name)
 

@@ -142,15 +142,17 @@ class PushedImage(ImageResource):
 
     def _present_elsewhere(self) -> dict[str, t.Any] | None:
         """The content, if the repository has it already: under one of the tags, or under whatever other one."""
-        for image in filter(None, self.remote.values()):
-            if self.content.is_same(image):
-                return image
-        if self.repository_exists:
-            for digest in self.content.digests:
-                found = self.session.client.images(self.registry, self.repository, digest=digest)
-                if found:
-                    return found[0]
-        return None
+        return next((image for image in self._candidates() if self.content.is_same(image)), None)
+
+    def _candidates(self) -> t.Iterator[dict[str, t.Any]]:
+        """Images of the repository that may be the content, those first that are quickly found."""
+        yield from filter(None, self.remote.values())
+        if not self.repository_exists:
+            return
+        for digest in self.content.digests:
+            yield from self.session.client.images(self.registry, self.repository, digest=digest)
+        if self.content.known_by_config:
+            yield from self.session.client.images(self.registry, self.repository)
 
     # --- doing it ----------------------------------------------------------------------------------------------------
 

@@ -35,6 +35,8 @@ _DEFAULT_TAG = "latest"
 class RemoteContent:
     """The image C(from_image), or those of its C(platforms); a name without a host means the task's own registry."""
 
+    known_by_config = False  # its digest stays the same wherever it goes
+
     def __init__(self, host: Host, session: Session) -> None:
         self._params = host.params
         self._host = host
