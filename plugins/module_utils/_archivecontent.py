@@ -71,6 +71,9 @@ class ArchiveContent:
                 ImageNotFound(f"there is no archive '{self._path}'", cure="Save the image first, or check the path.")
             )
 
+    def look_closer(self, there: t.Mapping[str, t.Any] | None) -> None:
+        """All that can be known beforehand is known by now."""
+
     def is_same(self, remote: t.Mapping[str, t.Any]) -> bool:
         """By the digest where that is known, else by the digest of the config, which no compression changes."""
         if self._image is None:

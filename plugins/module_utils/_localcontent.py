@@ -77,6 +77,9 @@ class LocalContent:
                 )
             )
 
+    def look_closer(self, there: t.Mapping[str, t.Any] | None) -> None:
+        """All that can be known beforehand is known by now."""
+
     def is_same(self, remote: t.Mapping[str, t.Any]) -> bool:
         """Whether a remote image is the local one: by the digest it got when pushed or pulled, or by its config.
 

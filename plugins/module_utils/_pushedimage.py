@@ -21,6 +21,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
 
+SOURCES = ("source", "archive", "from_image")
+
 
 class PushedImage(ImageResource):
     """C(state=present): each tag in the registry points at the content of C(source), C(archive) or C(from_image).
@@ -42,8 +44,8 @@ class PushedImage(ImageResource):
 
     @property
     def what(self) -> str:
-        named = self.params["source"] or self.params["from_image"]
-        return f"image '{named}'" if named else f"archive '{self.params['archive']}'"
+        kind, name = next((option, self.params[option]) for option in SOURCES if self.params[option] is not None)
+        return f"{'archive' if kind == 'archive' else 'image'} '{name}'"
 
     def check(self) -> None:
         super().check()
@@ -60,6 +62,9 @@ class PushedImage(ImageResource):
         self.content.check()
 
     def _check_source(self) -> None:
+        for option in SOURCES:
+            if self.params[option] is not None and not self.params[option].strip():
+                raise ConfigurationError(f"{option} is empty", cure="Say what is to be pushed.")
         for option, home, given in (
             ("remove_local_source", "source", self.params["remove_local_source"]),
             ("archive_image", "archive", self.params["archive_image"]),
@@ -121,7 +126,9 @@ class PushedImage(ImageResource):
         open_tags = [tag for tag in self.tags if not (before[tag] and before[tag]["same"])]
         if not self.writing:
             self.guards.check({tag: before[tag]["digest"] for tag in open_tags if before[tag]})
-            self.there = self._present_elsewhere() if open_tags else None
+            if open_tags:
+                self.there = self._present_elsewhere()
+                self.content.look_closer(self.there)
         facts = self._facts()
         for tag in self.tags:
             wanted[tag] = {"same": True}

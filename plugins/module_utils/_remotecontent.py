@@ -15,13 +15,24 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ContentMismatch, ImageNotFound
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor, Image, ImageSource, walk
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    ContentMismatch,
+    ImageNotFound,
+)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imageplace import ForeignPlace, OwnPlace, own_place
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
+    MANIFESTS,
+    Descriptor,
+    Image,
+    ImageSource,
+    walk,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
-from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
+from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
 
 if t.TYPE_CHECKING:
@@ -33,7 +44,10 @@ _DEFAULT_TAG = "latest"
 
 
 class RemoteContent:
-    """The image C(from_image), or those of its C(platforms); a name without a host means the task's own registry."""
+    """The image C(from_image), or those of its C(platforms); a name without a host means the task's own registry.
+
+    C(digest) is None as long as nobody can tell it: in check mode, where it would take a token to choose platforms.
+    """
 
     known_by_config = False  # its digest stays the same wherever it goes
 
@@ -43,39 +57,32 @@ class RemoteContent:
         self._session = session
         self._name: str = host.params["from_image"]
         self._platforms: t.Sequence[str] | None = host.params["platforms"]
-        self._is_read = False
-        self._own: tuple[Session, str, str] | None = None  # session, registry and host of a registry of this account
-        self._found: dict[str, t.Any] | None = None  # what the service tells
+        self._place: OwnPlace | ForeignPlace | None = None
+        self._found: dict[str, t.Any] | None = None  # what the service tells of an image in an own place
         self._image: Image | None = None  # what the manifests tell
+        self.digest: str | None = None
 
     def check(self) -> None:
         """Refuse what is no name of an image."""
         self._reference = ImageReference.parse(self._name)
         self._wanted = self._reference.digest or self._reference.tag or _DEFAULT_TAG
+        if self._params["from_username"] is not None and self._reference.host is None:
+            raise ConfigurationError(
+                f"from_username is given, but from_image '{self._name}' names no registry: it is in the task's own",
+                cure="Put the registry's host before the name, or leave out from_username and from_password.",
+            )
 
     def __str__(self) -> str:
         return f"image '{self._name}'"
 
     @property
-    def _known(self) -> str | None:
-        """The digest, if the name says it and nothing else."""
-        return self._reference.digest if not self._platforms else None
-
-    @property
-    def digest(self) -> str | None:
-        if self._image:
-            return self._image.root.digest
-        return self._found["digest"] if self._found else self._known
-
-    @property
     def facts(self) -> dict[str, t.Any]:
-        told = {"digest": self.digest or f"content of {self._name}"}
-        source: t.Mapping[str, t.Any] = self._found or {}
+        source: t.Mapping[str, t.Any] = self._found if self._found and self.digest else {}
         if self._image:
             image = self._image
             source = {"media_type": image.root.media_type, "size": image.size, "platforms": list(image.platforms)}
-        told.update({name: source[name] for name in ("media_type", "size", "platforms") if source.get(name)})
-        return told
+        told = {name: source[name] for name in ("media_type", "size", "platforms") if source.get(name)}
+        return {"digest": self.digest or f"content of {self._name}", **told}
 
     @property
     def platforms(self) -> list[str]:
@@ -92,55 +99,86 @@ class RemoteContent:
 
     def read(self) -> None:
         """Learn the digest, once: what is pushed is what the tag stood for when the task began."""
-        if self._is_read:
+        if self._place is not None:
             return
-        self._is_read = True
-        self._own = None if self._params["from_username"] else self._own_registry()
-        if self._own:
-            self._read_own(*self._own)
-        elif self._known is None:
-            with self._foreign() as repository:
-                self._image = walk(_source(repository, self._wanted), self._platforms)
+        self._place = self._find_place()
+        if isinstance(self._place, OwnPlace):
+            self._read_own(self._place)
+        elif self._reference.digest and not self._platforms:
+            self.digest = self._reference.digest
+        else:
+            self._read_foreign(self._place)
 
-    def _own_registry(self) -> tuple[Session, str, str] | None:
-        """Session, name and host if the image is in a registry of this account, in whatever region."""
-        target = self._params["registry"]
-        host = self._reference.host
-        if host in (None, self._session.registry_host(target)):
-            return self._session, target, self._session.foreseen_host(target)
-        named = _reference.split_registry_host(host)
-        if named:
-            name, region, _inner = named
-            session = self._session.in_region(region)
-            uri = session.registry_host(name)
-            return (session, name, host) if uri in (host, _reference.registry_host(name, region)) else None
-        found = (registry for registry in self._session.client.registries() if registry["uri"] == host)
-        return next(((self._session, registry["name"], host) for registry in found), None)
+    def _find_place(self) -> OwnPlace | ForeignPlace:
+        username, password = self._params["from_username"], self._params["from_password"]
+        if username is None:
+            own = own_place(self._session, self._reference, self._params["registry"])
+            return own or ForeignPlace(self._session, self._reference)
+        return ForeignPlace(self._session, self._reference, (username, Secret(password)))
 
-    def _read_own(self, session: Session, registry: str, host: str) -> None:
-        selector = {"digest" if self._reference.digest else "tag": self._wanted}
-        found = session.client.images(registry, self._reference.repository, **selector)
-        if found and self._platforms:
-            self._image = self._chosen(found[0], session, registry)
-        self._found = found[0] if found else None
-
-    def _chosen(self, found: t.Mapping[str, t.Any], session: Session, registry: str) -> Image | None:
-        """The chosen platforms, as far as the manifests tell them that the service gives; else as the registry does."""
+    def _read_own(self, place: OwnPlace) -> None:
+        self._found = place.find(self._reference, _DEFAULT_TAG)
+        if self._found is None:
+            return
+        if not self._platforms or self._is_single:
+            self.digest = self._found["digest"]
+            return
         with contextlib.suppress(_NotTold, ContentMismatch):
-            return walk(_Described(found, session.client), self._platforms)
-        if self._host.check_mode and not session.usable_tokens(registry):
-            return None
-        with self._opened_own(RegistryLogin(session, registry)) as repository:
-            return walk(_source(repository, found["digest"]), self._platforms)
+            self._take(walk(_Described(self._found, place.session.client), self._platforms))
+            return
+        opened = self._opened_to_look(place)
+        if opened is None:
+            self._host.warn(
+                f"It takes a token to choose platforms of image '{self._name}'. None is held, and none is issued in "
+                "check mode: predicted as if no tag stands for them yet."
+            )
+        else:
+            self._read_manifests(opened, self._found["digest"])
+
+    @property
+    def _is_single(self) -> bool:
+        """Whether the image is none for several platforms, so that there is nothing to choose."""
+        return self._found is not None and self._found["media_type"] in MANIFESTS
+
+    def _opened_to_look(self, place: OwnPlace) -> t.ContextManager[Repository] | None:
+        """The repository to read from; in check mode, which issues no token, None if none is held."""
+        if not self._host.check_mode:
+            login = RegistryLogin(place.session, place.registry)
+            return place.opened(login.token.password, login.renew)
+        token = place.session.token_to_look_with(place.registry)
+        return place.opened(token.password) if token else None
+
+    def _read_foreign(self, place: ForeignPlace) -> None:
+        try:
+            self._read_manifests(place.opened(), self._wanted)
+        except AuthenticationFailed as error:
+            error.cure = "Give the login of that registry by from_username and from_password, or check it."
+            raise
+
+    def _read_manifests(self, opened: t.ContextManager[Repository], reference: str) -> None:
+        with opened as repository:
+            self._take(walk(_source(repository, reference), self._platforms))
+
+    def _take(self, image: Image) -> None:
+        self._image, self.digest = image, image.root.digest
 
     def need(self) -> None:
         """The image must exist, or be foreseen in check mode."""
-        if self._own and self._found is None:
+        if isinstance(self._place, OwnPlace) and self._found is None:
             self._session.missing(
                 ImageNotFound(
                     f"there is no image '{self._name}' to copy", cure="Push it first, or check the tag or digest."
                 )
             )
+
+    def look_closer(self, there: t.Mapping[str, t.Any] | None) -> None:
+        """Read what only matters now: the manifests of a digest elsewhere, or whether an image is of the platform."""
+        if isinstance(self._place, ForeignPlace) and not there and not self._image:
+            self._read_foreign(self._place)
+        elif isinstance(self._place, OwnPlace) and self._platforms and self._is_single:
+            opened = self._opened_to_look(self._place)
+            if opened:
+                self._read_manifests(opened, self._found["digest"])
 
     # --- copying -----------------------------------------------------------------------------------------------------
 
@@ -148,7 +186,7 @@ class RemoteContent:
         """Nothing comes to lie on a disk; within one registry, blobs are mounted."""
         from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import upload
 
-        with self._origin(delivery) as origin, delivery.repository() as repository:
+        with self._opened_to_copy(delivery) as origin, delivery.repository() as repository:
             root = self._found["digest"] if self._found else self._wanted
             transfer = upload(
                 _source(origin, root),
@@ -162,32 +200,16 @@ class RemoteContent:
         delivery.pushed(transfer.root.digest, transfer.result())
         yield from tags
 
+    def _opened_to_copy(self, delivery: Delivery) -> t.ContextManager[Repository]:
+        place = self._place
+        if not isinstance(place, OwnPlace):
+            return place.opened()
+        same = (place.host, place.registry) == (delivery.target.host, self._params["registry"])
+        login = delivery.login if same else RegistryLogin(place.session, place.registry)
+        return place.opened(login.token.password, login.renew)
+
     def named(self, delivery: Delivery, tags: t.Iterable[str]) -> None:
         """No engine has a part in it."""
-
-    def _origin(self, delivery: Delivery) -> t.ContextManager[Repository]:
-        if self._own is None:
-            return self._foreign()
-        session, registry, host = self._own
-        same = (host, registry) == (delivery.target.host, self._params["registry"])
-        return self._opened_own(delivery.login if same else RegistryLogin(session, registry))
-
-    def _opened_own(self, login: RegistryLogin) -> t.ContextManager[Repository]:
-        from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
-
-        session, registry, host = self._own
-        trusted = session.trust(host, registry)
-        target = Target(trusted, self._reference.repository, TOKEN_USER, **session.transfer_options())
-        return target.opened(login.token.password, clock=session.clock, deadline=session.deadline, renew=login.renew)
-
-    def _foreign(self) -> t.ContextManager[Repository]:
-        """A registry that this account does not own: with the given login, or anonymously."""
-        from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
-
-        username, password = self._params["from_username"], self._params["from_password"]
-        target = Target(self._reference.host, self._reference.repository, username, **self._session.transfer_options())
-        secret = Secret(password) if password else None
-        return target.opened(secret, clock=self._session.clock, deadline=self._session.deadline)
 
 
 def _source(repository: Repository, reference: str) -> ImageSource:

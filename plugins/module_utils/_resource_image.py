@@ -13,10 +13,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils import _pulledimage, _
 from ansible_collections.jdcloud.jcr.plugins.module_utils._deletedimages import DELETION, DeletedImages
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, DOCKER, TOKEN, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._pulledimage import PulledImage
-from ansible_collections.jdcloud.jcr.plugins.module_utils._pushedimage import PushedImage
+from ansible_collections.jdcloud.jcr.plugins.module_utils._pushedimage import SOURCES, PushedImage
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
-
-SOURCES = ("source", "archive", "from_image")
 
 SPEC = ArgumentSpec(
     options={

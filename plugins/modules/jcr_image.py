@@ -70,7 +70,7 @@ options:
       - Within one registry no data moves, since layers are mounted; within one repository only the tag is put.
       - Any other registry is read with O(from_username) and O(from_password), or anonymously. If it has its token
         service or its layers on other hosts, these have to be in O(allowed_registry_hosts); the login goes to the
-        former only.
+        former only. Those of Docker Hub (V(docker.io/nginx:1.27)) are known.
     type: str
     version_added: 0.2.0
   from_username:

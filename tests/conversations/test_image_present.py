@@ -25,6 +25,7 @@ from tests.support.tasks import WAYS, Account, Run, run_here
 
 REGISTRY, OTHER_REGISTRY = "myregistry", "otherregistry"
 REPOSITORY, STAGING = "shop/web", "shop/staging"
+FAR = {"registry": "far-registry", "region": "cn-south-1"}
 SIZES = (200_000, 5_000)
 PLATFORM = "linux/arm64"
 RESULT_KEYS = {"changed", "image", "transfer", "created_repository", "diff"}
@@ -53,6 +54,7 @@ class World:
             "one": sources.image(SIZES, seed=1),
             "two": sources.image(SIZES, seed=2),
             "both": sources.index(["amd64", "arm64"], SIZES),
+            "others": sources.index(["s390x", "arm64"], SIZES),
         }
         self.archives = {
             name: str(sources.write_layout(source, self.place / name)) for name, source in self.images.items()
@@ -179,6 +181,7 @@ STATES: dict[str, tuple[t.Callable[[World, dict[str, t.Any]], t.Any], list[str],
     "absent": (lambda world, options: None, ["1.0", "latest"], {"1.0", "latest"}),
     "same": (lambda world, options: again(world, options, "1.0", "latest"), ["1.0", "latest"], set()),
     "moved": (lambda world, options: world.put("two", "latest"), ["latest"], {"latest"}),
+    "index": (lambda world, options: world.put("others", "latest"), ["latest"], {"latest"}),
     "same digest, other tag": (lambda world, options: again(world, options, "1.0"), ["latest"], {"latest"}),
     "some of the tags": (
         lambda world, options: (again(world, options, "a"), world.put("two", "b")),
@@ -212,7 +215,12 @@ def test_push(world: World, source: str, state: str) -> None:
     assert predicted["diff"] == done["diff"]
     assert predicted.keys() - {"warnings"} == done.keys() == RESULT_KEYS
     assert predicted["image"].keys() == done["image"].keys()
-    if digest or state not in ("absent", "moved", "untagged"):  # otherwise the digest is not known before the push
+    if digest or state not in (
+        "absent",
+        "moved",
+        "index",
+        "untagged",
+    ):  # otherwise the digest is not known before the push
         assert predicted["image"] == done["image"]
     after = world.remote()
     assert after == {**before, **dict.fromkeys(tags, done["image"]["digest"])}
@@ -246,6 +254,73 @@ def test_the_diff_tells_what_is_known(world: World) -> None:
     assert after["platforms"] == ["linux/amd64", "linux/arm64"]
 
 
+def test_the_diff_tells_of_a_digest_elsewhere(world: World) -> None:
+    """It is read there only where a tag does not stand for it yet."""
+    raw = skopeo(world.place, None, "inspect", f"{world.foreign}/base/both:1", "--raw")
+    wish = {"from_image": f"{world.foreign}/base/both@{archives.digest_of(raw)}"}
+    predicted, done = world.image(wish, check=True), world.image(wish)
+    assert predicted["diff"] == done["diff"] and predicted["image"] == done["image"]
+    after = predicted["diff"]["after"]["latest"]
+    assert after["platforms"] == ["linux/amd64", "linux/arm64"] and after["size"] > 2 * sum(SIZES)
+    unread = {"from_image": wish["from_image"].replace(world.foreign, "127.0.0.1:1"), "retries": 0}
+    assert world.image(unread)["changed"] is False
+    assert world.image({**unread, "tag": "again"})["changed"] is True, "only its manifest is put"
+
+
+# --- platforms of images in registries of the account -----------------------------------------------------------------
+
+
+def test_platform_of_an_image_that_is_for_one(world: World) -> None:
+    """Its config tells the platform, which takes a token: so it is looked at only if something is to be done."""
+    wish = {"from_image": copied(world, "one"), "platforms": ["linux/amd64"]}
+    predicted, done = world.image(wish, check=True), world.image(wish)
+    assert predicted["diff"] == done["diff"] and predicted["image"] == done["image"]
+    assert done["image"]["digest"] == world.images["one"].root.digest
+    start = world.last()
+    for check in (True, False):
+        assert world.image(wish, check=check)["changed"] is False
+    assert not [e for e in world.requests(start) if e["plane"] == "data" or e["token_issued"]]
+
+
+@pytest.mark.parametrize("place", ["other repository", "same repository"])
+def test_wrong_platform_of_an_image_that_is_for_one(world: World, place: str) -> None:
+    world.put("one", "src", repository=STAGING if place == "other repository" else REPOSITORY)
+    name = STAGING if place == "other repository" else REPOSITORY
+    before = world.remote()  # a token is held from here on
+    for check in (True, False):
+        failed = world.fails({"from_image": f"{name}:src", "platforms": [PLATFORM]}, "image_not_found", check=check)
+        assert "it has no platform linux/arm64; there is: linux/amd64" in failed["msg"]
+    assert world.remote() == before
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_platforms_where_the_service_tells_no_manifest(world: World, held: bool) -> None:
+    """Then the registry is asked; without a token a prediction says that it cannot know."""
+    wish = {"from_image": put_far_away(world, "both"), "platforms": [PLATFORM]}
+    untold = {"wrong_type": {"member": "result.imageDetails.0.imageManifest", "value": ""}}
+    match = {"operation": "describeImages", "path_regex": f"/regions/{FAR['region']}/"}
+    world.account.emulator.faults([{"match": match, "times": None, "action": untold}])
+    if not held:
+        world.ok("jcr_token", {**FAR, "state": "absent"}, run_here)
+    predicted, done = world.image(wish, check=True), world.image(wish)
+    assert predicted["changed"] is done["changed"] is True
+    assert done["image"]["digest"] == child(world)
+    assert predicted["image"]["digest"] == (child(world) if held else None)
+    assert ("takes a token to choose platforms" in str(predicted.get("warnings"))) is not held
+    assert world.image(wish, check=True)["changed"] is world.image(wish)["changed"] is False
+
+
+def put_far_away(world: World, name: str) -> str:
+    """Have an archive in a registry of another region, too; its name there."""
+    world.ok("jcr_registry", {"name": FAR["registry"], "region": FAR["region"]}, run_here)
+    world.ok("jcr_repository", {"name": STAGING, **FAR}, run_here)
+    world.put(name, "src", repository=STAGING, **FAR)
+    return f"{FAR['registry']}-{FAR['region']}.jcr.service.jdcloud.com/{STAGING}:src"
+
+
+# --- without moving data ---------------------------------------------------------------------------------------------
+
+
 def test_within_one_repository_a_tag_is_one_request(world: World) -> None:
     """Promote by tag, bytes as they are; the blobs are not even looked at."""
     digest = world.put("both", "candidate")
@@ -268,6 +343,28 @@ def test_within_one_registry_blobs_are_mounted(world: World) -> None:
     assert all(layer.keys() == {"digest", "state", "bytes", "seconds"} for layer in transfer["layers"])
 
 
+@pytest.mark.parametrize("inner", ["", "-inner"])
+def test_the_own_registry_is_known_by_any_of_its_hosts(world: World, inner: str) -> None:
+    """It is spoken to by one of them, so that blobs are mounted."""
+    world.put("one", "src", repository=STAGING)
+    host = f"{REGISTRY}-{world.account.emulator.region}{inner}.jcr.service.jdcloud.com"
+    wish = {"from_image": f"{host}/{STAGING}:src"}
+    predicted, done = world.image(wish, check=True), world.image(wish)
+    assert predicted["diff"] == done["diff"]
+    assert (done["transfer"]["layers_mounted"], done["transfer"]["bytes_sent"]) == (3, 0)
+
+
+def test_an_image_that_is_where_it_shall_be(world: World) -> None:
+    """from_image is the target itself, and tags are named twice."""
+    world.put("one", "a")
+    start = world.last()
+    assert world.image({"from_image": f"{REPOSITORY}:a", "tags": ["a", "a"]})["changed"] is False
+    assert not [e for e in world.requests(start) if e["plane"] == "data"]
+    done = world.image({"from_image": f"{REPOSITORY}:a", "tags": ["a", "b", "b", "a"]})
+    assert [(tag, fate["changed"]) for tag, fate in done["image"]["tags"].items()] == [("a", False), ("b", True)]
+    assert [e["operation"] for e in world.requests(start)].count("putManifest") == 1
+
+
 def test_ten_tags_are_one_upload(world: World) -> None:
     start = world.last()
     world.image({"archive": world.archives["one"], "tags": [f"v{number}" for number in range(10)]})
@@ -276,21 +373,72 @@ def test_ten_tags_are_one_upload(world: World) -> None:
     assert operations.count("startUpload") == 3
 
 
+def test_copy_from_another_region(world: World) -> None:
+    wish = {"from_image": put_far_away(world, "both"), "tags": ["a", "b"]}
+    start = world.last()
+    predicted = world.image(wish, check=True)
+    assert not [e for e in world.requests(start) if e["plane"] == "data" or e["write"] or e["token_issued"]]
+    done = world.image(wish)
+    assert predicted["diff"] == done["diff"] and predicted["image"] == done["image"]
+    assert world.remote() == dict.fromkeys("ab", world.images["both"].root.digest)
+    start = world.last()
+    assert world.image(wish)["changed"] is False
+    assert not [e for e in world.requests(start) if e["plane"] == "data"]
+
+
 def test_registry_of_another_region_is_known_by_its_host(world: World) -> None:
     """Predicted only: the real hosts cannot be reached from here."""
     emulator = world.account.emulator
-    south = {"registry": "far-registry", "region": "cn-south-1"}
-    world.ok("jcr_registry", {"name": south["registry"], "region": south["region"]}, run_here)
-    world.ok("jcr_repository", {**south, "name": STAGING}, run_here)
+    world.ok("jcr_registry", {"name": FAR["registry"], "region": FAR["region"]}, run_here)
+    world.ok("jcr_repository", {**FAR, "name": STAGING}, run_here)
     host = "far-registry-cn-south-1.jcr.service.jdcloud.com"
     real = {"wrong_type": {"member": "result.registry.registryUri", "value": host}}
     match = {"operation": "describeRegistry", "path_regex": ".*/far-registry"}
     emulator.faults([{"match": match, "times": None, "action": real}])
     for name in (host, host.replace("cn-south-1", "cn-south-1-inner")):
         result = world.image({"from_image": f"{name}/{STAGING}:1.0"}, check=True)
-        assert f"There is no image '{name}/{STAGING}:1.0'" in str(result["warnings"][0])
+        assert f"There is no image '{name}/{STAGING}:1.0'" in str(result["warnings"])
     asked = [e["path"] for e in emulator.requests() if e["operation"] == "describeImages"]
     assert any("/regions/cn-south-1/" in path for path in asked)
+
+
+# --- registries with a login of their own ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[str]:
+    """Docker's own registry with an image in it that only a login may read; its host."""
+    place = tmp_path_factory.mktemp("guarded")
+    layout = sources.write_layout(sources.image(SIZES, seed=9), place / "image")
+    with docker_registry.serve(place, login=True) as url:
+        host = url.removeprefix("http://")
+        login = f"--dest-creds={docker_registry.USER}:{docker_registry.PASSWORD}"
+        line = ["skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", login, f"oci:{layout}"]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(place), "XDG_RUNTIME_DIR": str(place)}
+        subprocess.run([*line, f"docker://{host}/base/image:1"], env=environment, capture_output=True, check=True)
+        yield host
+
+
+def test_copy_with_a_login(world: World, guarded: str) -> None:
+    """Neither login goes to the other registry."""
+    login = {"from_username": docker_registry.USER, "from_password": docker_registry.PASSWORD}
+    wish = {"from_image": f"{guarded}/base/image:1", **login}
+    predicted, done = world.image(wish, check=True), world.image(wish)
+    assert predicted["diff"] == done["diff"] and predicted["image"] == done["image"]
+    creds = f"--creds={docker_registry.USER}:{docker_registry.PASSWORD}"
+    raw = skopeo(world.place, None, "inspect", f"{guarded}/base/image:1", "--raw", creds)
+    assert world.remote() == {"latest": archives.digest_of(raw)}
+    assert world.image(wish)["changed"] is False
+    assert docker_registry.PASSWORD not in json.dumps([predicted, done])
+
+
+@pytest.mark.parametrize("login", [{}, {"from_username": "reader", "from_password": "wrong-pass"}])
+def test_copy_without_a_good_login(world: World, guarded: str, login: dict[str, str]) -> None:
+    for check in (True, False):
+        failed = world.fails({"from_image": f"{guarded}/base/image:1", **login}, "authentication", check=check)
+        assert "from_username" in failed["error"]["cure"] and "wrong-pass" not in json.dumps(failed)
+        assert failed["changed"] is False
+    assert world.remote() == {}
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -376,6 +524,14 @@ BAD_OPTIONS = {
         "configuration",
     ),
     "removing an archive": ({"archive": "b", "remove_local_source": True}, "goes with source", "configuration"),
+    "no source's name": ({"source": ""}, "source is empty", "configuration"),
+    "no archive's path": ({"archive": " "}, "archive is empty", "configuration"),
+    "no image's name at all": ({"from_image": ""}, "from_image is empty", "configuration"),
+    "a login to no registry": (
+        {"from_image": "shop/web:1", "from_username": "u", "from_password": "p"},
+        "names no registry",
+        "configuration",
+    ),
     "no image's name": ({"from_image": "Shop:1"}, "not the name of an image", "rule"),
     "a name that cannot be created": (
         {"archive": "b", "create_repository": True, "repository": "abc"},
@@ -399,10 +555,13 @@ def test_what_is_not_there(world: World) -> None:
         ({"archive": str(world.place / "nothing")}, "there is no archive"),
         ({"from_image": f"{STAGING}:none"}, f"there is no image '{STAGING}:none' to copy"),
         ({"from_image": f"{world.foreign}/base/both:none"}, "404"),
+        ({"from_image": f"{world.foreign}/base/both@sha256:{'0' * 64}"}, "404"),
     ):
         failed = world.fails(options, "image_not_found")
         assert failed["changed"] is False and said in failed["msg"]
-        if "404" not in said:
+        if "404" in said:
+            world.fails(options, "image_not_found", check=True)
+        else:
             predicted = world.image(options, check=True)
             assert predicted["changed"] is True and said[3:] in str(predicted["warnings"])
 

@@ -16,6 +16,10 @@ from pathlib import Path
 
 import requests
 
+USER, PASSWORD = "reader", "not-a-secret"
+# The bcrypt hash of that, which is what it wants to have in its file.
+_HASH = "$2b$04$H9q.xxgu.GMk55BKKIWvvuyzPX8w2Q4jdtfOZSMHmg7uHTy9GEYm."
+
 _PROGRAM = "docker-registry"
 _LONGEST_START = 60.0
 _POLL = 0.02
@@ -23,11 +27,14 @@ _ATTEMPTS = 5
 
 
 @contextlib.contextmanager
-def serve(directory: Path) -> t.Iterator[str]:
-    """Run it with its files in a directory; gives its base URL. It asks for no login and allows deleting."""
+def serve(directory: Path, *, login: bool = False) -> t.Iterator[str]:
+    """Run it with its files in a directory; gives its base URL. It allows deleting.
+
+    C(login): it asks for USER and PASSWORD, by Basic; otherwise it lets everybody in.
+    """
     for _attempt in range(_ATTEMPTS):
         port = _free_port()
-        process = _start(directory, port)
+        process = _start(directory, port, login)
         try:
             if _answers(process, port):
                 yield f"http://127.0.0.1:{port}"
@@ -39,13 +46,17 @@ def serve(directory: Path) -> t.Iterator[str]:
     raise RuntimeError(f"{_PROGRAM} does not start: {log}")
 
 
-def _start(directory: Path, port: int) -> subprocess.Popen[bytes]:
-    configuration = {
+def _start(directory: Path, port: int, login: bool) -> subprocess.Popen[bytes]:
+    configuration: dict[str, t.Any] = {
         "version": "0.1",
         "log": {"level": "error", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(directory / "data")}, "delete": {"enabled": True}},
         "http": {"addr": f"127.0.0.1:{port}"},
     }
+    if login:
+        users = directory / "htpasswd"
+        users.write_text(f"{USER}:{_HASH}\n", encoding="utf-8")
+        configuration["auth"] = {"htpasswd": {"realm": "docker-registry", "path": str(users)}}
     # YAML is what it reads; JSON is YAML.
     (directory / "registry.yml").write_text(json.dumps(configuration), encoding="utf-8")
     with (directory / "registry.log").open("wb") as log:
@@ -60,7 +71,7 @@ def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
         session.trust_env = False
         while time.monotonic() < give_up and process.poll() is None:
             with contextlib.suppress(requests.ConnectionError):
-                return session.get(f"http://127.0.0.1:{port}/v2/", timeout=_LONGEST_START).status_code == 200
+                return session.get(f"http://127.0.0.1:{port}/v2/", timeout=_LONGEST_START).status_code in (200, 401)
             time.sleep(_POLL)
     return False
 

@@ -43,7 +43,7 @@ LAYERS = (
     ("_validtoken", "_releasedtokens", "_imageresource", "_presentregistry", "_deletedregistry"),
     ("_registryresource",),
     ("_archivecontent", "_localcontent", "_remotecontent"),
-    ("_delivery",),
+    ("_delivery", "_imageplace"),
     ("_checks", "_probe", "_registrylogin"),
     ("_session",),
     ("_resource",),
