@@ -21,7 +21,12 @@ import urllib.parse
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _retry
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import HostNotAllowed, JcrError, ProtocolError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    AuthenticationFailed,
+    HostNotAllowed,
+    JcrError,
+    ProtocolError,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._registryanswers import refusal, retry_after
 from ansible_collections.jdcloud.jcr.plugins.module_utils._registryauth import Authenticator, Login, Scopes
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Redactor, Secret
@@ -112,7 +117,11 @@ class Conversation:
         headers: t.Mapping[str, str] | None = None,
         body: bytes | Body | None = None,
     ) -> Answer:
-        """One attempt, save for what a login takes; a Body goes by the time that it stands still."""
+        """One attempt, save for what a login takes; a Body goes by the time that it stands still.
+
+        Where the login changes, a Body is not sent again, but a retryable AuthenticationFailed raised: nobody knows how
+        much of it the registry has kept.
+        """
         idle = None if body is None or isinstance(body, bytes) else self._idle
 
         def attempt(authorization: Secret | None) -> Answer:
@@ -126,7 +135,7 @@ class Conversation:
                 idle=idle,
             )
 
-        answer = self._authorized(scopes, attempt)
+        answer = self._authorized(scopes, attempt, resend=idle is None)
         if answer.status not in expect:
             raise self._refusal(answer.status, answer.headers, answer.body)
         return answer
@@ -205,7 +214,7 @@ class Conversation:
                 self.pause(attempt, error)
         raise RuntimeError("unreachable: the loop has no end of its own")
 
-    def _authorized(self, scopes: Scopes, attempt: t.Callable[[Secret | None], t.Any]) -> t.Any:
+    def _authorized(self, scopes: Scopes, attempt: t.Callable[[Secret | None], t.Any], *, resend: bool = True) -> t.Any:
         """What the attempt gives with the authorization that the registry wants to see; a Stream of 401 is closed."""
         for asked in itertools.count(1):
             ticket = self._login.ticket(scopes)
@@ -218,6 +227,8 @@ class Conversation:
                 return answer
             if isinstance(answer, Stream):
                 answer.close()
+            if not resend:
+                raise AuthenticationFailed("the registry did not take the login any more", retryable=True)
 
     def _plain_get(self, base: str, target: str, authorization: Secret | None) -> Answer:
         """A GET to the registry or its realm, whatever the answer; what may pass is tried again."""

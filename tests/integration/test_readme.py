@@ -76,9 +76,44 @@ def test_the_first_playbook(reader: Reader, emulator: RunningEmulator, tmp_path:
     assert [entry for entry in again if entry["write"] or entry["token_issued"] or entry["plane"] == "data"] == []
 
 
+def example(containing: str) -> str:
+    """The playbook of the README that says so."""
+    (found,) = (block for block in re.findall(r"^```yaml\n(.*?)^```$", README, re.M | re.S) if containing in block)
+    return found
+
+
+def test_from_the_build_to_a_release(reader: Reader, emulator: RunningEmulator, tmp_path: Path) -> None:
+    """Predicted, done and left alone; and another build does not replace what was released."""
+    (tmp_path / "release.yml").write_text(example("Push the archive of the build"), encoding="utf-8")
+    fill(emulator, "myshop", {"shop/web": ["1.0"]})
+    reader.shell("ansible localhost -m jdcloud.jcr.jcr_registry -a 'name=myshop-east region=cn-east-2'")
+    archive = tmp_path / "build" / "web.tar"
+    archive.parent.mkdir()
+    archive.write_bytes(images.layered("web:build", 2, 20_000, seed=1).data())
+    predicted = recap(reader.shell("ansible-playbook --check --diff release.yml"))
+    assert recap(reader.shell("ansible-playbook release.yml")) == predicted
+    assert predicted["changed"] == "4"
+    released = digests(emulator)
+    assert len({released[tag] for tag in ("4711", "candidate", "stable", "1.1", "latest")}) == 1
+    start = len(emulator.requests())
+    assert recap(reader.shell("ansible-playbook release.yml"))["changed"] == "0"
+    assert [entry for entry in emulator.requests(start) if entry["write"] or entry["plane"] == "data"] == []
+    archive.write_bytes(images.layered("web:build", 2, 20_000, seed=2).data())
+    refused = reader.shell("ansible-playbook release.yml || true")
+    assert recap(refused)["failed"] == "1" and "is one of the immutable_tags" in refused
+    now = digests(emulator)
+    assert now["stable"] != released["stable"]
+    assert (now["1.1"], now["latest"]) == (released["1.1"], released["latest"])
+
+
+def digests(emulator: RunningEmulator) -> dict[str, str]:
+    """{tag: digest} of all registries."""
+    repositories = [found for registry in emulator.state()["registries"] for found in registry["repositories"]]
+    return {tag: image["digest"] for found in repositories for image in found["images"] for tag in image["tags"]}
+
+
 def test_the_clean_up(reader: Reader, emulator: RunningEmulator, tmp_path: Path) -> None:
-    (playbook,) = (block for block in re.findall(r"^```yaml\n(.*?)^```$", README, re.M | re.S) if "Make room" in block)
-    (tmp_path / "clean.yml").write_text(playbook, encoding="utf-8")
+    (tmp_path / "clean.yml").write_text(example("Make room"), encoding="utf-8")
     nightlies = [f"nightly-{number}" for number in range(8)]
     fill(emulator, "myshop", {"shop/web": ["1.0", *nightlies]})
     emulator.clock(advance_seconds=20 * 86400)

@@ -19,19 +19,31 @@ _RESET = struct.pack("ii", 1, 0)
 class CuttingProxy:
     """Forwards connections; use it as a context manager.
 
-    C(cuts) are distances in bytes from one reset to the next, counted over all that clients send (C(way=up)) or get
-    (C(way=down)); each resets the connection that passes it, and is used once. C(sent) and C(received) are the bytes
-    that clients sent and got, C(broken) the connections that were reset.
+    C(cuts) are distances in bytes from one cut to the next, counted over all that clients send (C(way=up)) or get
+    (C(way=down)); each breaks the connection that passes it, and is used once. It breaks by a reset; or, with
+    C(answer), the client gets these bytes at once, and what it goes on sending goes nowhere. C(on_cut) is called first.
+    C(sent) and C(received) are the bytes that clients sent and got, C(broken) counts the connections that broke.
     """
 
-    def __init__(self, host: str, cuts: t.Iterable[int] = (), *, way: str = "up") -> None:
+    def __init__(
+        self,
+        host: str,
+        cuts: t.Iterable[int] = (),
+        *,
+        way: str = "up",
+        answer: bytes | None = None,
+        on_cut: t.Callable[[], object] = lambda: None,
+    ) -> None:
         name, _colon, port = host.partition(":")
         self._server = (name, int(port))
         self._cuts = list(cuts)
         self._way = way
+        self._answer = answer
+        self._on_cut = on_cut
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
+        self._answered: list[socket.socket] = []  # clients that nothing more of the server may reach
         self._threads: list[threading.Thread] = []
         self._moved = {"up": 0, "down": 0}
         self._since_cut = 0
@@ -83,12 +95,13 @@ class CuttingProxy:
                 kept, broken = self._passed(way, len(data))
                 sink.sendall(data[:kept])
                 if broken:
-                    self._reset(source, sink)
+                    self._break(source, sink)
                 if broken or not data:
                     break
         for sock in (source, sink):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+            if way == "up" or sock not in self._answered:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
 
     def _passed(self, way: str, count: int) -> tuple[int, bool]:
         """How many of these bytes pass, and whether the connection breaks behind them."""
@@ -102,6 +115,21 @@ class CuttingProxy:
             self._since_cut += count if way == self._way else 0
             self._moved[way] += count
             return count, False
+
+    def _break(self, source: socket.socket, sink: socket.socket) -> None:
+        self._on_cut()
+        if self._answer is None:
+            self._reset(source, sink)
+            return
+        self._answered.append(source)
+        self._reset(sink)
+        sink.shutdown(socket.SHUT_RDWR)
+        source.sendall(self._answer)
+        source.shutdown(socket.SHUT_WR)
+        # Closing with bytes unread would reset the connection, and the client could not read the answer any more.
+        while data := source.recv(_PIECE):
+            with self._lock:
+                self._moved["up"] += len(data)
 
     def _reset(self, *sockets: socket.socket) -> None:
         for sock in sockets:
