@@ -26,8 +26,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
     ImageSource,
     parse_document,
     platform_name,
-    walk,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import walk
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
 from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target

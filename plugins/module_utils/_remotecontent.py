@@ -27,8 +27,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
     Descriptor,
     Image,
     ImageSource,
-    walk,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import walk
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host

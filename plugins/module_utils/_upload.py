@@ -26,8 +26,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
     Document,
     Image,
     ImageSource,
-    walk,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import walk
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
 
 WORKERS = 4  # blobs at the same time

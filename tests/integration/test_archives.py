@@ -17,7 +17,8 @@ import docker
 import pytest
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._archive import open_archive
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import DOCKER_MANIFEST, Image, walk
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import DOCKER_MANIFEST, Image
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import walk
 from tests.emulator_tests.registry import Account, RegistryClient
 from tests.support import images
 from tests.support.archives import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Store, digest_of, write_folder

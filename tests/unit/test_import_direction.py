@@ -67,8 +67,8 @@ LAYERS = (
     ("_declared", "_bulk", "_listing", "_progressfile", "_selection", "_imagegraph", "_placeholder", "_tagguards"),
     ("_models", "_plan", "_cascade", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
     ("_manifest", "_times", "_candidates", "_imageconfig", "_ledger", "_pattern", "_quantities", "_semver"),
-    ("_enginewords", "_layerlog"),
-    ("_estate", "_preflight"),
+    ("_enginewords", "_layerlog", "_imagewalk"),
+    ("_estate", "_preflight", "_manifestreader"),
     ("_imagesource",),
     ("_errors",),
 )

@@ -33,7 +33,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ImageNotFound,
     JcrError,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import walk
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import walk
 from tests.support.archives import (
     DOCKER_MANIFEST,
     OCI_MANIFEST,
@@ -589,7 +589,7 @@ def test_paths_that_lead_to_nothing(tmp_path):
 _MEASURED = """
     import json, re, sys
     from ansible_collections.jdcloud.jcr.plugins.module_utils._archive import open_archive
-    from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import walk
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import walk
 
     def peak():
         return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])

@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import json
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import walk
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import walk
 from ansible_collections.jdcloud.jcr.plugins.module_utils._placeholder import Placeholder, is_placeholder
 
 

@@ -11,14 +11,15 @@ import json
 
 import pytest
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _imagesource
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _imagesource, _manifestreader
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ContentMismatch,
     ImageInvalid,
     ImageNotFound,
     RuleError,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor, walk
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import walk
 from tests.support.archives import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Store, encode
 
 AMD, ARM, ARMV6, ARMV7 = "linux/amd64", "linux/arm64/v8", "linux/arm/v6", "linux/arm/v7"
@@ -245,7 +246,7 @@ def test_a_manifest_is_what_its_descriptor_says(store):
 
 def test_limits(store, monkeypatch):
     deep = store.image("one")
-    for _level in range(_imagesource.MAX_DEPTH):
+    for _level in range(_manifestreader.MAX_DEPTH):
         deep = store.index(deep)
     assert walked(store, deep).platforms == (AMD,)
     for platforms in ((), (AMD,)):
@@ -256,7 +257,7 @@ def test_limits(store, monkeypatch):
     with pytest.raises(ImageInvalid, match="larger than"):
         walked(store, big)
     assert store.asked == [], "it is not even fetched"
-    monkeypatch.setattr(_imagesource, "MAX_MANIFESTS", 3)
+    monkeypatch.setattr(_manifestreader, "MAX_MANIFESTS", 3)
     many = store.index(*(store.image(str(number), AMD) for number in range(4)))
     for platforms in ((), (AMD,)):
         with pytest.raises(ImageInvalid, match="more than 3"):
