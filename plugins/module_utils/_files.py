@@ -112,7 +112,7 @@ def is_private(path: str) -> bool:
     """Whether path is a regular file that nobody but its owner may read or write."""
     try:
         found = os.lstat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     return stat.S_ISREG(found.st_mode) and not found.st_mode & _NOT_OURS_ALONE
 

@@ -353,6 +353,7 @@ def other_failures(watched: Watched, source: str) -> list[tuple[str, str, dict[s
     blank = watched.give("blank key", f"blank key with words {secrets.token_hex(8)}")
     wrong = {"access_key": "nobody", "secret_key": key}
     here = {"registry": REGISTRY}
+    warned_and_refused = [{"name": "f-refused"}, {"name": "f-html"}]
     missing = {"docker_host": "unix:///nonexistent/docker.sock"}
     file = str(watched.place / "files" / "console.xlsx")
     late = task("jcr_token", {**here, "return_secret": True}) | {"async": 60}
@@ -372,7 +373,7 @@ def other_failures(watched: Watched, source: str) -> list[tuple[str, str, dict[s
         ("another one's file", "file", task("jcr_token", {"registry": "i-type", "source_xlsx": file})),
         ("refused look", "forbidden", task("jcr_registry_info", {"name": "f-refused"})),
         ("look with a wrong key", "authentication", task("jcr_token_info", {**here, **wrong})),
-        ("preflight", "preflight_failed", task("jcr_preflight", {"registries": [{"name": "f-refused"}]})),
+        ("preflight", "preflight_failed", task("jcr_preflight", {"registries": warned_and_refused})),
         ("preflight with a wrong key", "preflight_failed", task("jcr_preflight", wrong)),
     ]
 

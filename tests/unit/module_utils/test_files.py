@@ -303,6 +303,7 @@ def test_a_link_or_nothing_is_not_private(tmp_path):
     (tmp_path / "link").symlink_to("file")
     assert not _files.is_private(str(tmp_path / "link"))
     assert not _files.is_private(str(tmp_path / "absent"))
+    assert not _files.is_private(str(tmp_path / "file" / "within"))
 
 
 def test_setting_a_file_aside_renames_it(tmp_path):
