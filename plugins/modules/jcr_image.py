@@ -259,80 +259,86 @@ EXAMPLES = r"""
 
 - name: Push what the build has written, without a Docker Engine
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
-    archive: build/web_app.oci.tar
+    registry: myshop
+    repository: shop/app
+    archive: build/app.tar
     tags: ["24.10", candidate]
     create_repository: true
 
 - name: Push one platform of an archive of several images
   jdcloud.jcr.jcr_image:
-    registry: myregistry
+    registry: myshop
     repository: shop/tools
-    archive: build/tools.tar
+    archive: build/tools.oci.tar
     archive_image: tools/lint:1.4
     platforms: [linux/amd64]
     tag: "1.4"
+    create_repository: true
 
 - name: Promote what was tested, without moving data
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
-    from_image: shop/web_app:candidate
+    registry: myshop
+    repository: shop/app
+    from_image: shop/app:candidate
     tag: stable
+  register: promoted
 
 - name: Release it, where a release never changes
   jdcloud.jcr.jcr_image:
-    registry: myregistry
+    registry: myshop
     repository: shop/releases
-    from_image: shop/web_app:stable
+    from_image: shop/app:stable
     tags: ["24.10", latest]
     immutable_tags: ["[0-9]*"]
+    create_repository: true
 
 - name: Copy the release to the registry of another region
   jdcloud.jcr.jcr_image:
-    registry: myregistry-south
+    registry: myshop-south
     region: cn-south-1
     repository: shop/releases
-    from_image: myregistry-cn-north-1.jcr.service.jdcloud.com/shop/releases:24.10
+    from_image: myshop-cn-north-1.jcr.service.jdcloud.com/shop/releases:24.10
     tag: "24.10"
+    create_repository: true
 
-- name: Take a base image over from elsewhere, for two platforms
+- name: Take a base image over from another registry, for two platforms
   jdcloud.jcr.jcr_image:
-    registry: myregistry
+    registry: myshop
     repository: base/nginx
-    from_image: registry.example.com/library/nginx:1.27
+    from_image: "{{ upstream }}/library/nginx:1.27"
     from_username: reader
-    from_password: "{{ reader_password }}"
+    from_password: "{{ upstream_password }}"
     platforms: [linux/amd64, linux/arm64]
     tag: "1.27"
+    create_repository: true
 
 - name: Move a tag only if nobody else has moved it
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
-    source: web_app:hotfix
+    registry: myshop
+    repository: shop/app
+    source: app:hotfix
     tag: stable
     overwrite: if_digest
-    expected_digest: "{{ deployed.image.digest }}"
+    expected_digest: "{{ promoted.image.digest }}"
 
 - name: Never replace a tag
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
-    source: web_app:build
+    registry: myshop
+    repository: shop/app
+    source: app:build
     tag: "{{ build_number }}"
     overwrite: never
     remove_local_source: true
 
 - name: Push a large image, and give up after an hour or when nothing moves for ten minutes
   jdcloud.jcr.jcr_image:
-    registry: myregistry
+    registry: myshop
     repository: shop/models
-    archive: /srv/models/layout
+    archive: build/models
     deadline: 3600
     idle_timeout: 600
-    progress_file: /tmp/models.jsonl
+    progress_file: build/models.jsonl
+    create_repository: true
 
 - name: Have it on the hosts of the play
   jdcloud.jcr.jcr_image:
@@ -343,8 +349,8 @@ EXAMPLES = r"""
 
 - name: Have some version of it there, and do not ask for a newer one
   jdcloud.jcr.jcr_image:
-    registry: myregistry
-    repository: shop/web_app
+    registry: myshop
+    repository: shop/app
     tags: [stable, "24.10"]
     state: pulled
     pull_policy: missing

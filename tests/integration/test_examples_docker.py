@@ -10,11 +10,13 @@ tests/conversations/test_examples.py.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from pathlib import Path
 
 import pytest
 
+from tests.support.builds import upstream, write_builds
 from tests.support.emulator import RunningEmulator
 from tests.support.engine import RunningEngine
 from tests.support.examples import WORLDS, assert_as_documented, local_images, play, prepare
@@ -33,6 +35,11 @@ NO_DELETING = {"match": {"operation": "deleteImage"}, "times": None, "action": {
 
 @pytest.mark.parametrize("name", [name for name, world in WORLDS.items() if world.engine])
 def test_examples(name: str, emulator: RunningEmulator, docker_engine: RunningEngine, tmp_path: Path) -> None:
+    with upstream(tmp_path / "upstream") if WORLDS[name].builds else contextlib.nullcontext("") as host:
+        run_examples(name, host, emulator, docker_engine, tmp_path)
+
+
+def run_examples(name: str, host: str, emulator: RunningEmulator, docker_engine: RunningEngine, tmp_path: Path) -> None:
     documented = Documented(name)
     for in_process in (True, False):
         emulator.reset()
@@ -41,8 +48,10 @@ def test_examples(name: str, emulator: RunningEmulator, docker_engine: RunningEn
         books = playbooks(place, emulator, docker_engine.docker_host)
         account = Account(emulator, place / "home", {"DOCKER_HOST": docker_engine.docker_host})
         prepare(WORLDS[name], account)
+        if WORLDS[name].builds:
+            write_builds(place / "build")
         with local_images(docker_engine.docker_host, WORLDS[name].images):
-            run = play(books, name, in_process=in_process)
+            run = play(books, name, in_process=in_process, upstream=host)
         assert_as_documented(name, run, documented)
     emulator.faults([NO_DELETING])
     failed = WAYS["module"](account, name, FAILURES[name])

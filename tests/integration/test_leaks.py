@@ -23,7 +23,9 @@ from pathlib import Path
 import docker
 import pytest
 
+from tests.emulator_tests.docker_registry import USER
 from tests.support import images
+from tests.support.builds import UPSTREAM_PASSWORD, upstream, write_builds
 from tests.support.emulator import RunningEmulator
 from tests.support.engine import RunningEngine
 from tests.support.leaks import Leak, ProcessSampler, Scanner
@@ -177,7 +179,15 @@ class Watched:
 
 @pytest.fixture
 def watched(emulator: RunningEmulator, docker_engine: RunningEngine, tmp_path: Path) -> Watched:
+    write_builds(tmp_path / "build")
     return Watched(tmp_path, emulator, docker_engine)
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[str]:
+    """Somebody else's registry, which wants a login; its host."""
+    with upstream(tmp_path_factory.mktemp("foreign") / "upstream") as host:
+        yield host
 
 
 @pytest.fixture
@@ -224,7 +234,21 @@ def looks(source: str) -> list[dict[str, t.Any]]:
     return [step for look in tasks for step in (look | {"register": "seen"}, show("seen"))]
 
 
-def all_modules(watched: Watched, source: str) -> list[Play]:
+def other_sources(watched: Watched, image: dict[str, t.Any], foreign: str) -> list[dict[str, t.Any]]:
+    """What is pushed without an engine: an archive, and an image of a registry that wants another login."""
+    copy = {**image, "from_image": f"{foreign}/library/nginx:1.27", "from_username": USER, "tag": "nginx"}
+    good, wrong = watched.give("login elsewhere", UPSTREAM_PASSWORD), watched.give("wrong login", f"wrong{STRANGE}")
+    return [
+        task("jcr_image", {**image, "archive": str(watched.place / "build" / "app.tar"), "tag": "app"}, register="app"),
+        show("app"),
+        task("jcr_image", {**copy, "from_password": wrong}, register="app", failed_when="app is not failed"),
+        show("app"),
+        task("jcr_image", {**copy, "from_password": good}, register="app"),
+        show("app"),
+    ]
+
+
+def all_modules(watched: Watched, source: str, foreign: str) -> list[Play]:
     """Every module with every state, in both ways and on another host; each option that takes a secret is used."""
     here, image = {"registry": REGISTRY}, {"registry": REGISTRY, "repository": REPOSITORY}
     keys = {"access_key": watched.emulator.access_key, "secret_key": watched.given("secret key")}
@@ -253,6 +277,7 @@ def all_modules(watched: Watched, source: str) -> list[Play]:
         ),
         show("pushed"),
         task("jcr_image", {**image, "state": "pulled"}),
+        *other_sources(watched, image, foreign),
         *looks(source),
         task("jcr_token", {**here, "state": "rotated", "dest": file("rotated")}, register="plain"),
         show("plain"),
@@ -262,6 +287,7 @@ def all_modules(watched: Watched, source: str) -> list[Play]:
     docker_host = {"docker_host": watched.engine.docker_host}
     far = [task("jcr_login", {**here, "config_path": "~/docker/config.json"}, environment={**security, "OTHER": "1"})]
     far.append(task("jcr_image", {**image, "state": "pulled", **docker_host}))
+    far.append(task("jcr_image", {**image, "archive": str(watched.place / "build" / "app.tar"), "tag": "far"}))
     last = [
         task("jcr_token", {**here, "cache": str(watched.place / "tokens" / "elsewhere"), "dest": file("console")}),
         task("jcr_token", {**here, "source_xlsx": file("console")}, register="plain"),
@@ -283,9 +309,9 @@ def all_modules(watched: Watched, source: str) -> list[Play]:
 
 
 @pytest.mark.parametrize("callback", ["default", "minimal", "oneline"])
-def test_success(watched: Watched, source: str, callback: str) -> None:
+def test_success(watched: Watched, source: str, foreign: str, callback: str) -> None:
     watched.emulator.settings({"mfa": False, "mfa_tokens": [watched.secrets["security token"]]})
-    plays = all_modules(watched, source)
+    plays = all_modules(watched, source, foreign)
     if callback != "default":  # how a callback prints does not depend on the way in which a task ran
         plays = [plays[0], *plays[2:]]
     run = watched.play(*plays, ANSIBLE_STDOUT_CALLBACK=f"ansible.builtin.{callback}")
@@ -297,8 +323,8 @@ def test_success(watched: Watched, source: str, callback: str) -> None:
     assert watched.told_by_engine() == []
 
 
-def test_check_mode(watched: Watched, source: str) -> None:
-    tasks = all_modules(watched, source)[0]["tasks"]
+def test_check_mode(watched: Watched, source: str, foreign: str) -> None:
+    tasks = all_modules(watched, source, foreign)[0]["tasks"]
     harmless = [entry for entry in tasks if "ansible.builtin.assert" not in entry]
     run = watched.play(*in_both_ways(*harmless)[:1], options=(*LOUD, "--check"))
     assert run.code == 0, run.output

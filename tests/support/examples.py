@@ -24,6 +24,7 @@ import docker
 import yaml
 
 from tests.support import images
+from tests.support.builds import UPSTREAM_PASSWORD
 from tests.support.contents import fill, push_index
 from tests.support.playbooks import Playbooks, Run
 from tests.support.returned import Documented
@@ -46,6 +47,10 @@ class World:
     # The days for which all of this has been there, and how many tokens the examples have issued.
     age: int = 0
     issues: int = 0
+    # A registry in another region.
+    elsewhere: tuple[str, str] | None = None
+    # Whether there are the files of a build (builds), and somebody else's registry to copy from.
+    builds: bool = False
     # Whether a Docker Engine is needed, and the local images that it has.
     engine: bool = False
     images: tuple[str, ...] = ()
@@ -123,11 +128,23 @@ WORLDS = {
         },
         index=("myshop", "shop/web", "prod-2"),
         age=200,
+        elsewhere=("myshop-south", "cn-south-1"),
+        builds=True,
         engine=True,
-        images=("web:build",),
+        images=("web:build", "app:hotfix", "app:build"),
         changes=(
             "Push a local image",
             "Push it under several tags",
+            "Push what the build has written, without a Docker Engine",
+            "Push one platform of an archive of several images",
+            "Promote what was tested, without moving data",
+            "Release it, where a release never changes",
+            "Copy the release to the registry of another region",
+            "Take a base image over from another registry, for two platforms",
+            "Move a tag only if nobody else has moved it",
+            "Never replace a tag",
+            "Push a large image, and give up after an hour or when nothing moves for ten minutes",
+            "Have some version of it there, and do not ask for a newer one",
             "Delete a tag",
             "Delete the image of a digest, whatever its tags",
             "Delete what no tag stands for any more, 50 images at most",
@@ -175,7 +192,12 @@ def examples(name: str) -> list[dict[str, t.Any]]:
 
 def variables_of(place: Path) -> dict[str, t.Any]:
     """What the examples leave to the play: users of this machine, and a file that is none of this machine's own."""
-    return {"builders": [getpass.getuser()], "builders_config": str(place / "builders.json")}
+    return {
+        "builders": [getpass.getuser()],
+        "builders_config": str(place / "builders.json"),
+        "build_number": "b4711",
+        "upstream_password": UPSTREAM_PASSWORD,
+    }
 
 
 def prepare(world: World, account: Account) -> None:
@@ -186,6 +208,9 @@ def prepare(world: World, account: Account) -> None:
         if world.index and world.index[0] == registry:
             push_index(client, *world.index[1:])
     account.emulator.clock(advance_seconds=world.age * 86400)
+    if world.elsewhere:
+        name, region = world.elsewhere
+        assert run_here(account, "jcr_registry", {"name": name, "region": region})["changed"]
     keys = {"access_key": account.emulator.access_key, "secret_key": account.emulator.secret_key}
     (account.home / ".jdc").mkdir()
     lines = ["[production]", *(f"{key} = {value}" for key, value in keys.items())]
@@ -202,17 +227,19 @@ def prepare(world: World, account: Account) -> None:
 
 @contextlib.contextmanager
 def local_images(docker_host: str, names: t.Sequence[str]) -> t.Iterator[None]:
-    """Have these images in the engine for a while, each another one, and none of them afterwards."""
-    ids = [images.load(docker_host, images.runnable(name, message=name)) for name in names]
-    try:
-        yield
-    finally:
-        with contextlib.closing(docker.APIClient(docker_host)) as client:
-            for image_id in ids:
+    """Have these images in the engine for a while, each another one; afterwards it has none but those from before."""
+    with contextlib.closing(docker.APIClient(docker_host)) as client:
+        before = set(client.images(quiet=True))
+        for name in names:
+            images.load(client, images.runnable(name, message=name))
+        try:
+            yield
+        finally:
+            for image_id in set(client.images(quiet=True)) - before:
                 client.remove_image(image_id, force=True)
 
 
-def play(books: Playbooks, name: str, *, in_process: bool = True) -> Run:
+def play(books: Playbooks, name: str, *, in_process: bool = True, **variables: t.Any) -> Run:
     """Run all examples of a module in one play, on this machine and, where they ask for one, as this very user."""
     module = importlib.import_module(f"ansible_collections.jdcloud.jcr.plugins.modules.{name}")
     tasks = textwrap.indent(module.EXAMPLES.replace("---\n", "", 1), "    ")
@@ -221,6 +248,7 @@ def play(books: Playbooks, name: str, *, in_process: bool = True) -> Run:
     books.environment["PATH"] = f"{books.place / 'bin'}{os.pathsep}{books.environment['PATH']}"
     variables = {
         **variables_of(books.place),
+        **variables,
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
         "ansible_become_user": getpass.getuser(),
