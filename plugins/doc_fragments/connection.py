@@ -56,8 +56,8 @@ options:
     default: true
   ca_path:
     description:
-      - A file with the certificates to trust instead of the system's.
-      - Without it, E(JDCLOUD_CA_PATH) is used.
+      - A file or folder with the certificates to trust instead of the system's.
+      - Without it, E(JDCLOUD_CA_PATH) is used, E(REQUESTS_CA_BUNDLE) or E(CURL_CA_BUNDLE).
     type: path
   timeout:
     description: How many seconds one attempt to reach the service may take.
@@ -82,6 +82,4 @@ options:
     type: list
     elements: str
     default: []
-requirements:
-  - "requests >= 2.31"
 """

@@ -30,7 +30,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     Unreachable,
 )
 
-MAX_WORKERS = 32  # no more than _transport keeps connections alive
+MAX_WORKERS = 32  # more would wait for one another: a call's own work is done by one thread at a time
 
 # What one item fails of, every other one fails of.
 _POINTLESS = (

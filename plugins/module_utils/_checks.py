@@ -39,8 +39,9 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._preflight import (
     token_budget,
     warn,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session, accept_checked_name, moment
-from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport, is_loopback
+from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport
 
 ASKED_NAMES = 100  # of new repositories of one registry; that they are free is known from the listing anyway
 _UNKNOWN = "it is not known whether the registry exists"

@@ -2,38 +2,32 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Connections that know when a request leaves and how long its answer may take.
+"""Connections that know when a request leaves and how long its answer may take, and those that are kept alive.
 
 This module util is private to the collection.
 
-requests and urllib3 cannot tell whether a request that failed was sent, and their time-outs begin anew with every
-packet. Both are needed here: the first decides whether the outcome of a write is unknown, the second is how a deadline
-holds against a server that drips. So urllib3's connections are watched, at the two places where bytes go out and in.
+Neither http.client nor what is built on it can tell whether a request that failed was sent, and their time-outs begin
+anew with every packet. Both are needed here: the first decides whether the outcome of a write is unknown, the second
+is how a deadline holds against a server that drips. So a connection is watched at the places where bytes go out and in.
+
+It is http.client alone: with urllib3 around it, 1,000 creates cost the processor a third more, and each module has to
+load that, too. What urllib3 and requests would do besides (redirects, cookies, a .netrc) is not wanted here.
 """
 
 from __future__ import annotations
 
-import contextvars
-import errno
+import collections
 import http.client
 import io
-import os
+import select
 import socket
 import typing as t
-import urllib.request
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import Unreachable
-
-# requests is asked about proxies only, and only where there is one: loading it takes a module longer than its call.
-try:
-    import urllib3
-    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-except ImportError:
-    urllib3 = None
+from ansible_collections.jdcloud.jcr.plugins.module_utils._route import Route
+from ansible_collections.jdcloud.jcr.plugins.module_utils._transportfault import unreachable
 
 _SMALL = 64 * 1024  # bytes of a body that are sent together with the headers
-CURE = "Check the endpoint, the network and the proxy settings."
 
 
 class Attempt:
@@ -59,7 +53,7 @@ class Attempt:
         own = self._end - self._clock.monotonic()
         if own <= 0:
             told = "moved nothing for" if self._transfer else "did not answer in full within"
-            raise Unreachable(f"{self._host} {told} {self.seconds:g} seconds", cure=CURE, retryable=True)
+            raise unreachable(f"{self._host} {told} {self.seconds:g} seconds")
         total = self.deadline.left()
         return own if total is None else max(min(own, total), 0.001)
 
@@ -69,26 +63,23 @@ class Attempt:
             self._end = self._clock.monotonic() + self.seconds
 
 
-ATTEMPT: contextvars.ContextVar[Attempt] = contextvars.ContextVar("attempt")
-
-
 class _LimitedReader(io.RawIOBase):
     """The bytes of an answer as they come from the socket; each read waits no longer than the attempt may last."""
 
-    def __init__(self, raw: t.Any, sock: socket.socket) -> None:
+    def __init__(self, raw: t.Any, sock: socket.socket, attempt: Attempt) -> None:
         super().__init__()
         self._raw = raw
         self._sock = sock
+        self._attempt = attempt
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: t.Any) -> int | None:
-        attempt = ATTEMPT.get()
-        self._sock.settimeout(attempt.left())
+        self._sock.settimeout(self._attempt.left())
         count = self._raw.readinto(buffer)
         if count:
-            attempt.moved()
+            self._attempt.moved()
         return count
 
     def close(self) -> None:
@@ -96,30 +87,52 @@ class _LimitedReader(io.RawIOBase):
         super().close()
 
 
-class _Watched:
-    """Adds to a connection of urllib3: a note of when a request leaves, and limits on every read and handshake."""
+class Connection(http.client.HTTPConnection):
+    """A connection along a route, for one attempt at a time."""
 
+    attempt: Attempt
     _held: list[bytes] | None = None  # what request() has put together so far of a small request
 
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        first = route.proxy or route
+        super().__init__(first.host, first.port)
+        self.default_port = route.usual_port  # with which the Host header names no port
+        if route.proxy:
+            login = {"Proxy-Authorization": route.proxy.authorization} if route.proxy.authorization else {}
+            self.set_tunnel(f"[{route.host}]" if ":" in route.host else route.host, route.port, login)
+
+    def ask(
+        self, attempt: Attempt, method: str, target: str, *, headers: t.Mapping[str, str], body: t.Any
+    ) -> http.client.HTTPResponse:
+        """Send a request; returns its answer as soon as the headers are there."""
+        self.attempt = attempt
+        try:
+            self.request(method, target, body, headers)
+        except (BrokenPipeError, ConnectionResetError):
+            if not attempt.sent:
+                raise
+            # The server may have answered before it had all of a large body, and hung up: that answer counts.
+        return self.getresponse()
+
     def connect(self) -> None:
-        attempt = ATTEMPT.get()
+        attempt = self.attempt
         attempt.connecting, attempt.sent = True, False
         try:
-            super().connect()
+            self.timeout = attempt.left()
+            super().connect()  # through the proxy's tunnel, if there is one
+            if self._route.tls:
+                self.sock.settimeout(attempt.left())
+                self.sock = self._route.context.wrap_socket(self.sock, server_hostname=self._route.host)
         finally:
             attempt.connecting = False
 
-    def _new_conn(self) -> t.Any:
-        sock = super()._new_conn()
-        sock.settimeout(ATTEMPT.get().left())  # for what is left of connecting: a proxy's tunnel, the TLS handshake
-        return sock
-
-    def request(self, *args: t.Any, body: t.Any = None, **kwargs: t.Any) -> None:
+    def request(self, method: str, url: str, body: t.Any = None, headers: t.Any = None, **options: t.Any) -> None:
         """Send headers and a small body at once: as two packets they would wake the server twice."""
         if isinstance(body, bytes) and len(body) <= _SMALL:
             self._held = []
         try:
-            super().request(*args, body=body, **kwargs)
+            super().request(method, url, body, headers or {}, **options)
             pieces = self._held
         finally:
             self._held = None
@@ -130,7 +143,7 @@ class _Watched:
         if self._held is not None:
             self._held.append(data)
             return
-        attempt = ATTEMPT.get()
+        attempt = self.attempt
         if not attempt.connecting:  # while connecting, only a proxy is spoken to
             if self.sock is None:
                 self.connect()
@@ -139,83 +152,49 @@ class _Watched:
         super().send(data)
         attempt.moved()
 
-    def response_class(self, sock: socket.socket, *args: t.Any, **kwargs: t.Any) -> http.client.HTTPResponse:
-        response = http.client.HTTPResponse(sock, *args, **kwargs)
-        response.fp = io.BufferedReader(_LimitedReader(response.fp.detach(), sock))
+    def response_class(self, sock: socket.socket, *args: t.Any, **options: t.Any) -> http.client.HTTPResponse:
+        response = http.client.HTTPResponse(sock, *args, **options)
+        response.fp = io.BufferedReader(_LimitedReader(response.fp.detach(), sock, self.attempt))
         return response
 
-
-def _watched(pool: type) -> type:
-    """The class of connection pools like C(pool), of watched connections."""
-    connection = type("Watched" + pool.ConnectionCls.__name__, (_Watched, pool.ConnectionCls), {})
-    return type("Watched" + pool.__name__, (pool,), {"ConnectionCls": connection})
-
-
-_POOLS = (
-    {}
-    if urllib3 is None
-    else {
-        "http": _watched(HTTPConnectionPool),
-        "https": _watched(HTTPSConnectionPool),
-    }
-)
+    def is_idle(self) -> bool:
+        """Whether it is open, and the server has neither closed it nor said anything unasked."""
+        if self.sock is None:
+            return False
+        readable = select.poll()  # which, unlike select(), takes a file descriptor above 1023
+        readable.register(self.sock, select.POLLIN)
+        return not readable.poll(0)
 
 
-def proxies_for(base: str) -> dict[str, str]:
-    """The proxies that the environment names for C(base), by scheme, as requests understands it."""
-    if not urllib.request.getproxies():
-        return {}
-    from requests.utils import get_environ_proxies
+class Connections:
+    """The connections along one route that are kept alive: as many as threads have used at the same time."""
 
-    return get_environ_proxies(base)
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._idle: collections.deque[Connection] = collections.deque()  # safe for threads without a lock
 
+    def take(self) -> Connection:
+        """A connection for one request; give_back() ends that."""
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread was quicker
+                break
+            if connection.is_idle():
+                return connection
+            connection.close()
+        return Connection(self._route)
 
-def pool_for(base: str, *, verify: bool | str, proxies: t.Mapping[str, str], connections: int) -> t.Any:
-    """The kept-alive connections to C(base), by the proxy that is meant for it, with certificates checked as told.
+    def give_back(self, connection: Connection, response: http.client.HTTPResponse | None) -> None:
+        """Keep a connection if its answer was read to the end, else close it."""
+        if response is not None and response.isclosed() and connection.sock is not None:
+            self._idle.append(connection)
+            return
+        if response is not None:
+            response.close()
+        connection.close()
 
-    SOCKS proxies keep their own connections: there, sent is always assumed.
-    """
-    manager = _proxy_manager(base, proxies, connections) if proxies else urllib3.PoolManager(maxsize=connections)
-    if manager.pool_classes_by_scheme["http"] is HTTPConnectionPool:
-        manager.pool_classes_by_scheme = _POOLS
-    pool = manager.connection_from_url(base)
-    if base.startswith("https:"):
-        _trust(pool, verify)
-    return pool
-
-
-def _proxy_manager(base: str, proxies: t.Mapping[str, str], connections: int) -> t.Any:
-    from requests.adapters import HTTPAdapter
-    from requests.utils import prepend_scheme_if_needed, select_proxy
-
-    adapter = HTTPAdapter(pool_maxsize=connections)
-    proxy = select_proxy(base, proxies)
-    if not proxy:
-        return adapter.poolmanager
-    proxy = prepend_scheme_if_needed(proxy, "http")
-    if not urllib3.util.parse_url(proxy).host:
-        raise urllib3.exceptions.LocationValueError("the proxy's URL names no host")
-    return adapter.proxy_manager_for(proxy)
-
-
-def _trust(pool: t.Any, verify: bool | str) -> None:
-    """Say which certificates count: none are checked, those of a path, or those that requests takes."""
-    if verify is False:
-        pool.cert_reqs = "CERT_NONE"
-        return
-    path = _usual_authorities() if verify is True else verify
-    if not os.path.exists(path):
-        raise OSError(errno.ENOENT, "there is no file of certificates", path)
-    pool.cert_reqs = "CERT_REQUIRED"
-    if os.path.isdir(path):
-        pool.ca_cert_dir = path
-    else:
-        pool.ca_certs = path
-
-
-def _usual_authorities() -> str:
-    try:
-        from certifi import where
-    except ImportError:  # some distributions build requests without it
-        from requests.certs import where
-    return where()
+    def close(self) -> None:
+        """Close those that are kept."""
+        while self._idle:
+            self._idle.pop().close()

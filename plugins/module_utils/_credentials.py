@@ -21,8 +21,8 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import CredentialsError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
-from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import is_loopback
 
 DEFAULT_ENDPOINT = "https://containerregistry.jdcloud-api.com"
 DEFAULT_REGION = "cn-north-1"

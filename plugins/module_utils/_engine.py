@@ -40,9 +40,9 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import LayerLog, Progress
 from ansible_collections.jdcloud.jcr.plugins.module_utils._pushprobe import push_refusal
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
+from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Redactor, Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._stream import Patience, PullStream, PushStream, events
-from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import is_loopback
 
 DEFAULT_TAG = "latest"
 _NO_DIGEST = "sha256:" + "0" * 64  # of no image

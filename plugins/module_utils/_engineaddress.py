@@ -14,7 +14,7 @@ import re
 import urllib.parse
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import is_loopback
+from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 TIMEOUT_SECONDS = 60.0

@@ -21,7 +21,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import EngineAddress
 from ansible_collections.jdcloud.jcr.plugins.module_utils._enginefault import cannot_connect
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, MissingLibrary
-from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import is_loopback
+from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 
 try:
     from docker import APIClient, auth

@@ -21,10 +21,10 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNEC
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import NONE, Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import registry_host, split_registry_host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
+from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource, moment
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token
-from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import is_loopback
 
 SPEC = ArgumentSpec(
     options={

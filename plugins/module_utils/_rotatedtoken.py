@@ -23,10 +23,10 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import DELETE, Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
+from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import moment
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token
-from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._validtoken import ValidToken
 
 _NEW = "a new token"

@@ -27,9 +27,10 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._models import format_time
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
+from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import region as check_region
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import token_hours
-from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport, is_loopback
+from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport
 
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation

@@ -50,8 +50,7 @@ options:
   archive:
     description:
       - The path, on the task's host, of an OCI image layout (a directory or a tar), or of what C(docker save) wrote; a
-        C(.tar.gz) of either, too. No Docker Engine is needed, on other hosts than the controller Python with
-        C(requests) is.
+        C(.tar.gz) of either, too. No Docker Engine is needed, and of the host no more than Python.
       - An image in an OCI layout keeps its digest. What C(docker save) wrote has none before it is compressed, so its
         digest cannot be predicted; whether the registry has it is told by the digest of its config.
       - O(ca_path) counts on the task's host as well.

@@ -62,6 +62,8 @@ LAYERS = (
     ("_credentials",),
     ("_transport", "_files", "_asuser", "_configjson"),
     ("_connection",),
+    ("_transportfault",),
+    ("_route",),
     ("_secrets",),
     ("_imagechoice", "_purge", "_repositoryreport"),
     ("_declared", "_bulk", "_listing", "_progressfile", "_selection", "_imagegraph", "_placeholder", "_tagguards"),
@@ -77,13 +79,15 @@ LEVEL = {name: -depth for depth, layer in enumerate(LAYERS) for name in layer}
 # What a file of module_utils may import beside the standard library and the files below it. _engineclient takes no more
 # from these two than the exceptions that the docker SDK lets through.
 FOREIGN = {
-    "_transport": ("urllib3",),
-    "_connection": ("certifi", "requests", "urllib3"),
+    "_route": ("certifi",),
     "_engineclient": ("docker", "requests.exceptions", "urllib3.exceptions"),
     "_xlsx": ("openpyxl",),
     "_host": ("ansible.module_utils",),
 }
 LIBRARIES = ("certifi", "requests", "urllib3", "docker", "openpyxl")
+# The parts of the standard library that speak to the network, and who may use them.
+NETWORK = ("ftplib", "http", "smtplib", "socket", "socketserver", "ssl", "telnetlib", "urllib.request", "xmlrpc")
+ON_THE_NETWORK = ("_transport", "_connection", "_transportfault", "_route", "_engineclient", "_enginefault")
 # Parts of one file's work: nobody else may reach the network through them.
 PARTS = {"_connection": "_transport", "_call": "_client", "_engineclient": "_engine"}
 ANSIBLE_MODULE = "ansible.module_utils.basic"
@@ -140,8 +144,8 @@ def _plugin_fault(_stem: str, name: str) -> str | None:
         return "nothing imports a module"
     if within(name, ANSIBLE_MODULE):
         return "only _host knows AnsibleModule"
-    if name.split(".")[0] in LIBRARIES:
-        return "libraries are the business of module_utils"
+    if name.split(".")[0] in LIBRARIES or any(within(name, part) for part in NETWORK):
+        return "libraries and the network are the business of module_utils"
     return None
 
 
@@ -155,6 +159,8 @@ def _utility_fault(stem: str, name: str) -> str | None:
         if PARTS.get(target, stem) != stem:
             return f"it is a part of {PARTS[target]}"
         return None if LEVEL[target] < LEVEL[stem] else "imports only go down"
+    if stem not in ON_THE_NETWORK and any(within(name, part) for part in NETWORK):
+        return "the network is the business of few"
     if name.split(".")[0] in sys.stdlib_module_names:
         return None
     if any(within(name, library) for library in FOREIGN.get(stem, ())):
@@ -202,8 +208,9 @@ PLANTED = {
         f"from {MODULE_UTILS}._unheard_of import x",
     ],
     "plugins/module_utils/_errors.py": [f"from {MODULE_UTILS}._times import parse_time"],
-    "plugins/module_utils/_client.py": ["import requests", "import urllib3", "from requests.auth import AuthBase"],
-    "plugins/module_utils/_transport.py": ["import docker", "import openpyxl"],
+    "plugins/module_utils/_client.py": ["import http.client", "from urllib import request", "import socket as plug"],
+    "plugins/module_utils/_transport.py": ["import docker", "import openpyxl", "import requests", "import urllib3"],
+    "plugins/module_utils/_connection.py": ["from requests.auth import AuthBase", "import certifi"],
     "plugins/module_utils/_engine.py": ["import docker"],
     "plugins/module_utils/_engineclient.py": ["import requests", "from requests import get"],
     "plugins/module_utils/_xlsx.py": ["import docker"],
@@ -216,6 +223,7 @@ PLANTED = {
         "import requests",
         "import docker",
         "import openpyxl",
+        "import http.client",
     ],
     "plugins/action/jcr_newcomer.py": [
         f"from {COLLECTION}.plugins.modules import jcr_registry",
@@ -233,7 +241,8 @@ PLANTED = {
 ALLOWED = {
     "plugins/module_utils/_rules.py": [f"from {MODULE_UTILS}._errors import JcrError", "from ._errors import JcrError"],
     "plugins/module_utils/_client.py": [f"from {MODULE_UTILS} import _rules", "import xml.etree.ElementTree"],
-    "plugins/module_utils/_transport.py": ["import urllib3.util"],
+    "plugins/module_utils/_connection.py": ["import http.client", "import select"],
+    "plugins/module_utils/_route.py": ["import certifi", "import urllib.request"],
     "plugins/module_utils/_engineclient.py": ["import docker", "from requests.exceptions import Timeout"],
     "plugins/module_utils/_host.py": ["from ansible.module_utils.basic import AnsibleModule"],
     "plugins/action/jcr_newcomer.py": ["from ansible.plugins.action import ActionBase"],

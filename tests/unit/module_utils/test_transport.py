@@ -6,26 +6,29 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime
 import gzip
 import socket
 import ssl
+import subprocess
+import sys
 import threading
+import types
 
 import pytest
 import trustme
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _transport
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ConfigurationError,
     DeadlineExceeded,
-    MissingLibrary,
     ProtocolError,
     Unreachable,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport, is_loopback
+from ansible_collections.jdcloud.jcr.plugins.module_utils._route import Proxy, is_loopback, proxy_for
+from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport
 from tests.support.fake_clock import FakeClock
 from tests.support.scripted_server import (
     ScriptedServer,
@@ -59,6 +62,54 @@ def send(transport, method="GET", target="/v1/x", headers=None, body=None, sign=
         sign=sign or (lambda prepared: prepared.headers.update(SECRET_HEADERS)),
         deadline=deadline or Deadline(clock, None),
     )
+
+
+class Tunnel:
+    """A proxy whose tunnels lead to a port of this machine, wherever they are asked to lead."""
+
+    def __init__(self, port):
+        self._port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets = [self._listener]
+        self._threads = []
+        self.host = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        self.asked = []
+
+    def __enter__(self):
+        self._start(self._accept)
+        return self
+
+    def __exit__(self, *_exception):
+        for sock in self._sockets:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self, target, *arguments):
+        self._threads.append(threading.Thread(target=target, args=arguments, daemon=True))
+        self._threads[-1].start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _address = self._listener.accept()
+                request = b""
+                while b"\r\n\r\n" not in request:
+                    request += client.recv(65536)
+                self.asked.append(request)
+                server = socket.create_connection(("127.0.0.1", self._port))
+                self._sockets += [client, server]
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                self._start(self._forward, client, server)
+                self._start(self._forward, server, client)
+
+    def _forward(self, source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
 
 
 @contextlib.contextmanager
@@ -315,6 +366,55 @@ def test_a_compressed_answer_is_read():
             assert send(transport).body == b'{"a": 1}'
 
 
+def test_several_headers_of_one_name_are_one():
+    answer = (
+        b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\nX-A: 1\r\nwww-authenticate: Bearer\r\nContent-Length: 0\r\n\r\n"
+    )
+    with ScriptedServer(answer) as server, transport_to(server.url) as transport:
+        headers = send(transport).headers
+    assert headers["Www-Authenticate"] == headers.get("WWW-AUTHENTICATE") == "Basic, Bearer"
+    assert "x-a" in headers and "X-A" in headers and headers.get("X-B", "none") == "none"
+
+
+def test_an_answer_before_the_whole_body_was_sent_counts():
+    """A server that has seen enough answers and hangs up; what it says is more than that the connection broke."""
+
+    class Large:
+        def __len__(self):
+            return 64 * 1024 * 1024
+
+        def __iter__(self):
+            return iter([bytes(1024 * 1024)] * 64)
+
+    def refuse(listener):
+        sock, _address = listener.accept()
+        with sock:
+            sock.recv(1000)
+            sock.sendall(b"HTTP/1.1 413 Too large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=refuse, args=(listener,))
+        server.start()
+        with transport_to("http://127.0.0.1:%d" % listener.getsockname()[1]) as transport:
+            assert send(transport, "PUT", body=Large()).status == 413
+        server.join()
+
+
+@pytest.mark.parametrize("encoding", ["br", "gzip, br"])
+def test_an_encoding_that_nobody_asked_for_is_a_protocol_error(encoding):
+    with ScriptedServer(reply(200, b"x", content_encoding=encoding)) as server:
+        with transport_to(server.url) as transport, pytest.raises(ProtocolError, match="decompressed"):
+            send(transport)
+    assert server.requests[0].headers["Accept-Encoding"] == "gzip"
+
+
+def test_a_compressed_answer_that_is_cut_is_no_answer():
+    whole = gzip.compress(b"0123456789" * 1000)
+    with ScriptedServer(reply(200, whole[:-20], content_encoding="gzip")) as server:
+        with transport_to(server.url) as transport, pytest.raises(ProtocolError, match="decompressed"):
+            send(transport)
+
+
 def test_a_body_that_cannot_be_decompressed_is_a_protocol_error():
     with ScriptedServer(reply(200, b"not gzip at all", content_encoding="gzip")) as server:
         with transport_to(server.url) as transport, pytest.raises(ProtocolError, match="decompressed"):
@@ -400,12 +500,6 @@ def test_a_time_out_has_to_be_positive(timeout):
         Transport("https://host.example", verify=True, timeout=timeout, clock=FakeClock())
 
 
-def test_without_requests_the_missing_library_is_named(monkeypatch):
-    monkeypatch.setattr(_transport, "urllib3", None)  # which comes with requests
-    with pytest.raises(MissingLibrary, match="requests"):
-        Transport("https://host.example", verify=True, timeout=1.0, clock=FakeClock())
-
-
 # --- proxies ---------------------------------------------------------------------------------------------------------
 
 
@@ -432,11 +526,57 @@ def test_a_proxy_that_refuses_is_named_without_its_password(monkeypatch, answer)
     assert caught.value.sent is False
 
 
-def test_the_proxy_exceptions_of_the_environment_count(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "host.example")
-    with transport_to("https://host.example") as direct, transport_to("https://other.example") as proxied:
-        assert (direct._proxies, proxied._proxies["https"]) == ({}, "http://127.0.0.1:9")
+@pytest.mark.parametrize(
+    ("variables", "host", "expected"),
+    [
+        ({}, "host.example", None),
+        ({"HTTPS_PROXY": "http://proxy.example:3128"}, "host.example", ("proxy.example", 3128, None)),
+        ({"https_proxy": "proxy.example"}, "host.example", ("proxy.example", 80, None)),
+        ({"ALL_PROXY": "http://[::1]:8080/"}, "host.example", ("::1", 8080, None)),
+        ({"HTTP_PROXY": "http://proxy.example"}, "host.example", None),
+        ({"HTTPS_PROXY": "http://al%40ice:p%3Aw@proxy.example"}, "host.example", ("proxy.example", 80, "al@ice:p:w")),
+        ({"HTTPS_PROXY": "http://alice@proxy.example"}, "host.example", ("proxy.example", 80, "alice:")),
+        ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "other.example, .example"}, "host.example", None),
+        ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "*"}, "host.example", None),
+        (
+            {"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "st.example"},
+            "host.example",
+            ("proxy.example", 80, None),
+        ),
+        ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "x,10.0.0.0/8"}, "10.1.2.3", None),
+        ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "fd00::/8"}, "fd00::1", None),
+        ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "10.0.0.0/8"}, "11.1.2.3", ("proxy.example", 80, None)),
+    ],
+)
+def test_which_proxy_the_environment_names(monkeypatch, variables, host, expected):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    login = None if expected is None or expected[2] is None else base64.b64encode(expected[2].encode()).decode()
+    proxy = expected and Proxy(expected[0], expected[1], login and f"Basic {login}")
+    assert proxy_for(host) == proxy
+
+
+@pytest.mark.parametrize("url", ["socks5://u:canary@h:1080", "https://u:canary@h", "http://u:canary@h:port", "http://"])
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(monkeypatch, url):
+    monkeypatch.setenv("HTTPS_PROXY", url)
+    with pytest.raises(ConfigurationError, match="proxy") as caught:
+        Transport("https://host.example", verify=True, timeout=1.0, clock=FakeClock())
+    assert "canary" not in caught.value.message + caught.value.cure
+
+
+def test_a_tunnel_through_a_proxy(monkeypatch, authority, ca_path):
+    """The proxy is told where to, and its login; nothing else of the request is for its eyes."""
+    certificate = authority.issue_cert("host.example")
+    with tls_server(certificate, reply(200, b"ok"), reply(200, b"again")) as server, Tunnel(server.port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://alice:pw@{proxy.host}")
+        with transport_to("https://host.example:8443", verify=ca_path) as transport:
+            assert [send(transport, "POST", body=b"{}").body for _time in range(2)] == [b"ok", b"again"]
+    assert server.requests[0].headers["Host"] == "host.example:8443"
+    assert "Proxy-Authorization" not in server.requests[0].headers
+    (asked,) = proxy.asked
+    assert asked.startswith(b"CONNECT host.example:8443 HTTP/1.")
+    assert b"Proxy-Authorization: Basic YWxpY2U6cHc=" in asked
+    assert b"sig-canary" not in asked
 
 
 # --- TLS -------------------------------------------------------------------------------------------------------------
@@ -569,9 +709,44 @@ def test_https_to_a_plain_port_was_not_sent():
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "not-pem"])
-def test_a_ca_path_that_cannot_work_is_told_before_anything_is_sent(tmp_path, content):
+@pytest.mark.parametrize("source", ["ca_path", "REQUESTS_CA_BUNDLE"])
+@pytest.mark.parametrize("endpoint", ["https://host.example", "http://127.0.0.1"])
+def test_certificates_that_cannot_be_read_are_told_before_anything_is_sent(
+    monkeypatch, tmp_path, content, source, endpoint
+):
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(ConfigurationError, match="ca_path"):
-        Transport("https://host.example", verify=str(path), timeout=1.0, clock=FakeClock())
+    if source != "ca_path":
+        monkeypatch.setenv(source, str(path))
+    if source != "ca_path" and endpoint.startswith("http:"):
+        Transport(endpoint, verify=True, timeout=1.0, clock=FakeClock())  # where nobody looks at certificates
+        return
+    with pytest.raises(ConfigurationError, match=source):
+        Transport(endpoint, verify=str(path) if source == "ca_path" else True, timeout=1.0, clock=FakeClock())
+
+
+def test_a_folder_of_certificates(authority, tmp_path):
+    """As OpenSSL has it: each certificate under the hash of its subject."""
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    command = ["openssl", "x509", "-subject_hash", "-noout", "-in", str(tmp_path / "ca.pem")]
+    subject = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    (tmp_path / "ca.pem").rename(tmp_path / f"{subject}.0")
+    with tls_server(authority.issue_cert("127.0.0.1"), reply(200, b"ok")) as server:
+        with transport_to(server.url, verify=str(tmp_path)) as transport:
+            assert send(transport).body == b"ok"
+
+
+@pytest.mark.parametrize("of_system", [True, False])
+def test_certifi_stands_in_for_a_system_without_certificates(monkeypatch, authority, ca_path, tmp_path, of_system):
+    """Whoever brings certifi, such as requests, helps on macOS and in slim containers; the system's go first."""
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(other))
+    monkeypatch.setitem(sys.modules, "certifi", types.SimpleNamespace(where=lambda: ca_path))
+    monkeypatch.setenv("SSL_CERT_FILE", str(other) if of_system else "/nonexistent")
+    monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
+    with tls_server(authority.issue_cert("127.0.0.1"), *([] if of_system else [reply(200, b"ok")])) as server:
+        with transport_to(server.url) as transport, contextlib.ExitStack() as refused:
+            if of_system:
+                refused.enter_context(pytest.raises(Unreachable, match="TLS certificate"))
+            assert send(transport).body == b"ok"

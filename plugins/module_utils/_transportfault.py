@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the jdcloud.jcr contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Why an exchange over the network failed, in words that say what to look at.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import urllib.parse
+
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import JcrError, ProtocolError, Unreachable
+from ansible_collections.jdcloud.jcr.plugins.module_utils._route import Proxy
+
+_CURE = "Check the endpoint, the network and the proxy settings."
+
+
+def unreachable(cause: str, cure: str = _CURE) -> Unreachable:
+    return Unreachable(cause, cure=cure, retryable=True)
+
+
+def redirected(host: str, status: int, location: str) -> ProtocolError:
+    """The error for an answer that wants to send the client elsewhere."""
+    try:
+        target = urllib.parse.urlsplit(location).hostname or host
+    except ValueError:
+        target = "an address that cannot be read"
+    return ProtocolError(
+        f"{host} answered {status} and wants to redirect to {target!r}; redirects are not followed",
+        cure="Check the endpoint; a login page of a proxy or a portal may stand before it.",
+        http_status=status,
+    )
+
+
+def explain(error: Exception, host: str, seconds: float, *, sent: bool, proxy: Proxy | None) -> JcrError:
+    """The collection's error for one of the system or of http.client, in an exchange that had so many seconds."""
+    if isinstance(error, ssl.SSLError) and not isinstance(error, socket.timeout):
+        return _untrusted(host, error)
+    if proxy and not sent:
+        refusal = f": {error}" if str(error).startswith("Tunnel connection failed") else ""
+        return unreachable(f"the proxy {proxy} gave no way to {host}{refusal}", "Check HTTPS_PROXY and NO_PROXY.")
+    if isinstance(error, (socket.timeout, TimeoutError)):
+        told = f"{host} did not answer" if sent else f"no connection to {host}"
+        return unreachable(f"{told} within {seconds:g} seconds")
+    for kinds, told, cure in (
+        ((socket.gaierror,), "the name {host} cannot be resolved", "Check the endpoint and the name service."),
+        ((ConnectionRefusedError,), "{host} refuses the connection", "Check the endpoint: nothing listens there."),
+        (
+            (ConnectionError, http.client.IncompleteRead),
+            "{host} cut the connection before its answer was complete",
+            _CURE,
+        ),
+    ):
+        if isinstance(error, kinds):
+            return unreachable(told.format(host=host), cure)
+    if isinstance(error, http.client.HTTPException):
+        return ProtocolError(f"{host} does not answer in HTTP", cure="Check the endpoint's scheme and port.")
+    return unreachable(f"the exchange with {host} failed: {getattr(error, 'strerror', None) or type(error).__name__}")
+
+
+def _untrusted(host: str, error: ssl.SSLError) -> Unreachable:
+    verdict = getattr(error, "verify_message", None)
+    if verdict:
+        return unreachable(
+            f"the TLS certificate of {host} is not accepted: {verdict}",
+            "If the certificate is right, name its CA with ca_path (or JDCLOUD_CA_PATH).",
+        )
+    return unreachable(
+        f"no TLS with {host}: {error.reason or 'no TLS handshake'}", "Check the endpoint's scheme and port."
+    )
