@@ -32,6 +32,9 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagG
 
 WORKERS = 4  # blobs at the same time
 
+# What registries answer to a manifest with layers that they are not to keep; CNCF distribution 2.8: 500.
+_PERHAPS_FOR_FOREIGN_LAYERS = (400, 500)
+
 PUSHED, EXISTING, MOUNTED = "pushed", "existing", "mounted"
 
 
@@ -134,11 +137,20 @@ class _Upload:
         if digest not in (None, image.root.digest):
             raise ContentMismatch(f"the image is {image.root.digest} by now, not {digest}", cure="Run the task again.")
         layers = self._blobs(image)
+        try:
+            self._put_manifests(image, tags)
+        except JcrError as error:
+            if image.elsewhere and error.http_status in _PERHAPS_FOR_FOREIGN_LAYERS:
+                number = len(image.elsewhere)
+                error.cause += f"; not every registry takes layers that are kept elsewhere, as {number} of these are"
+            raise
+        return Transfer(image.root, tuple(tags), tuple(layers), self._target.clock.monotonic() - started)
+
+    def _put_manifests(self, image: Image, tags: t.Sequence[str]) -> None:
         *children, root = image.manifests
         for document in children if self._origin != self._target.name else ():
             self._target.put_manifest(document.descriptor.digest, document)
         self._tag(image, tags or [root.descriptor.digest])
-        return Transfer(image.root, tuple(tags), tuple(layers), self._target.clock.monotonic() - started)
 
     def _tag(self, image: Image, tags: t.Sequence[str]) -> None:
         done: list[str] = []

@@ -21,7 +21,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import DO
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import walk
 from tests.emulator_tests.registry import Account, RegistryClient
 from tests.support import images
-from tests.support.archives import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Store, digest_of, write_folder
+from tests.support.archives import OCI_INDEX, Store, digest_of, write_folder
+from tests.support.builds import oci_image
 from tests.support.emulator import RunningEmulator
 from tests.support.engine import RunningEngine
 
@@ -157,19 +158,6 @@ def test_what_skopeo_writes(world: World, form: str) -> None:
     pulled = world.pull("skopeo")
     assert pulled["Id"] == config
     world.remove(pulled["Id"])
-
-
-def oci_image(store: Store, archive: images.ImageArchive, platform: str) -> dict[str, t.Any]:
-    """The image as an OCI image with layers that are not compressed."""
-    _listing, config, *layers = (b"".join(member.content()) for member in archive.members)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": store.add(OCI_CONFIG, config),
-        "layers": [store.add(OCI_LAYER, layer) for layer in layers],
-    }
-    parts = dict(zip(("os", "architecture"), platform.split("/"), strict=True))
-    return store.add(OCI_MANIFEST, manifest, platform=parts)
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ import pytest
 
 from tests.emulator_tests.registry import OCI_INDEX, RegistryClient, digest_of, index_manifest
 from tests.support import images
+from tests.support.archives import Store, write_folder
+from tests.support.builds import oci_image
 from tests.support.contents import push_index
 from tests.support.emulator import RunningEmulator
 from tests.support.engine import RunningEngine
@@ -29,6 +31,7 @@ from tests.support.tasks import WAYS, Account, Run, run_here
 
 REGISTRY, REPOSITORY = "myregistry", "shop/web_app"
 ONE, OTHER = "states:one", "states:other"
+PULLED = "what was pulled"  # stands for the name that it has in the engine
 
 
 class World:
@@ -53,6 +56,20 @@ class World:
 
     def push(self, source: str, *tags: str) -> dict[str, t.Any]:
         return self.image({"source": source, "tags": list(tags)}, run_here)["image"]["tags"]
+
+    def pull(self, tag: str = "latest") -> dict[str, t.Any]:
+        return self.image({"state": "pulled", "tag": tag}, run_here)
+
+    def pull_index(self, tag: str) -> None:
+        """Have an index for two platforms in the repository, and the image of this one in the engine."""
+        store = Store()
+        entries = [
+            oci_image(store, images.runnable("x", f"on {machine}", machine), f"linux/{platform}")
+            for machine, platform in (("x86_64", "amd64"), ("aarch64", "arm64"))
+        ]
+        layout = write_folder(self.account.home / "index", store.layout(store.index(*entries)))
+        self.image({"archive": str(layout), "tag": tag}, run_here)
+        self.pull(tag)
 
     def forget(self) -> None:
         """Let the engine have the two sources and nothing of the repository."""
@@ -109,6 +126,19 @@ PUSHES = {
     "same": (lambda world: world.push(ONE, "latest"), {"source": ONE}, set()),
     "M1: same layers, new tag": (lambda world: world.push(ONE, "1.0"), {"source": ONE, "tag": "2.0"}, {"2.0"}),
     "M2: moved tag": (lambda world: world.push(OTHER, "latest"), {"source": ONE}, {"latest"}),
+    "untagged": (lambda world: (world.push(ONE, "a"), world.push(OTHER, "a")), {"source": ONE, "tag": "b"}, {"b"}),
+    "index": (lambda world: push_index(world.pusher(), REPOSITORY, "latest"), {"source": ONE}, {"latest"}),
+    "pulled, but moved since": (
+        lambda world: (world.push(ONE, "latest"), world.forget(), world.pull(), _move(world)),
+        {"source": ONE},
+        {"latest"},
+    ),
+    "the index that it was pulled from": (lambda world: world.pull_index("latest"), {"source": PULLED}, set()),
+    "a tag beside the index that it was pulled from": (
+        lambda world: world.pull_index("latest"),
+        {"source": PULLED, "tag": "b"},
+        {"b"},
+    ),
     "several tags, one of them there": (
         lambda world: world.push(ONE, "a"),
         {"source": ONE, "tags": ["a", "b", "c"]},
@@ -127,7 +157,9 @@ PUSHES = {
 def test_push(world: World, state: str) -> None:
     prepare, options, moved = PUSHES[state]
     prepare(world)
-    local = world.client.inspect_image(ONE)["Id"]
+    if options["source"] == PULLED:
+        options = {**options, "source": f"{world.name}:latest"}
+    local = world.client.inspect_image(options["source"])["Id"]
     present = world.remote()
     start = len(world.log())
 
@@ -146,7 +178,7 @@ def test_push(world: World, state: str) -> None:
     assert remote.keys() == present.keys() | moved
     assert all(remote[tag] == digest for tag, digest in present.items() if tag not in moved)
     assert done["image"]["uris"] == [f"{world.name}:{tag}" for tag in done["image"]["tags"]]
-    assert world.client.inspect_image(ONE)["Id"] == local
+    assert world.client.inspect_image(options["source"])["Id"] == local
 
     start = len(world.log())
     again = world.image(options)

@@ -31,6 +31,19 @@ def write_builds(folder: Path) -> None:
     sources.write_layout(sources.image((3_000_000, 20_000)), folder / "models")
 
 
+def oci_image(store: archives.Store, archive: images.ImageArchive, platform: str) -> dict[str, t.Any]:
+    """The image as an OCI image with layers that are not compressed."""
+    _listing, config, *layers = (b"".join(member.content()) for member in archive.members)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": archives.OCI_MANIFEST,
+        "config": store.add(archives.OCI_CONFIG, config),
+        "layers": [store.add(archives.OCI_LAYER, layer) for layer in layers],
+    }
+    parts = dict(zip(("os", "architecture"), platform.split("/"), strict=True))
+    return store.add(archives.OCI_MANIFEST, manifest, platform=parts)
+
+
 @contextlib.contextmanager
 def upstream(folder: Path) -> t.Iterator[str]:
     """A registry that wants a login and holds library/nginx:1.27 for three platforms; its host."""
