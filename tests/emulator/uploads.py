@@ -37,20 +37,20 @@ class Upload:
 
     def append(self, pieces: list[bytes]) -> None:
         """Write and hash what arrived next."""
-        data = b"".join(pieces)
         hasher = self._present_hasher()
         # What is not completely written must not be hashed; so the hasher is given up until it is.
         self._hasher = None
         with self.path.open("r+b", buffering=0) as file:
             file.seek(self.offset)
             try:
-                _write_all(file, data)
+                for piece in pieces:
+                    _write_all(file, piece)
+                    hasher.update(piece)
             except OSError:
                 file.truncate(self.offset)
                 raise
-        hasher.update(data)
         self._hasher = hasher
-        self.offset += len(data)
+        self.offset += sum(map(len, pieces))
 
     def rewind(self, offset: int) -> None:
         """Forget what arrived after this many bytes."""

@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import dataclasses
 import hashlib
 import http.client
 import os
 import typing as t
 
 import pytest
+import requests
 
 from tests.emulator_tests.registry import Account, RegistryClient, digest_of, image_manifest
 from tests.support.emulator import RunningEmulator
@@ -255,6 +258,20 @@ def test_two_requests_on_one_upload_take_turns(registry: RegistryClient) -> None
     assert registry.finish_upload(location, DIGEST, BLOB[6:]).status_code == 201
     slow.close()
     hasty.close()
+
+
+def test_uploads_at_the_same_time_keep_their_bytes_apart(registry: RegistryClient) -> None:
+    contents = [os.urandom(3_000_000 + number) for number in range(6)]
+
+    def upload(content: bytes) -> int:
+        with requests.Session() as session:
+            client = dataclasses.replace(registry, session=session)
+            return client.finish_upload(client.start_upload(REPOSITORY), digest_of(content), content).status_code
+
+    with concurrent.futures.ThreadPoolExecutor(len(contents)) as pool:
+        assert set(pool.map(upload, contents)) == {201}
+    for content in contents:
+        assert registry.call("GET", f"{REPOSITORY}/blobs/{digest_of(content)}").content == content
 
 
 def test_cut_connection_loses_no_more_than_it_has_to(registry: RegistryClient) -> None:
