@@ -9,6 +9,7 @@ This module util is private to the collection; the only one that knows AnsibleMo
 
 from __future__ import annotations
 
+import functools
 import os
 import traceback
 import typing as t
@@ -51,6 +52,11 @@ class LocalHost:
     # The ports are imported where they are first used: most modules need none, and docker's SDK is slow to load.
 
     def engine(self) -> t.Any:
+        return self._engine
+
+    @functools.cached_property
+    def _engine(self) -> t.Any:
+        """One for the whole task: another one would connect and agree on a version of the API again."""
         from ansible_collections.jdcloud.jcr.plugins.module_utils._engine import Engine
 
         return Engine(**engine_options(self.params, self.environ))

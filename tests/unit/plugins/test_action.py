@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._host import ControllerHost
 from ansible_collections.jdcloud.jcr.plugins.plugin_utils import _action
 
 AK, SK, TOKEN = "JDCLOUD_ACCESS_KEY", "JDCLOUD_SECRET_KEY", "JDCLOUD_SECURITY_TOKEN"
@@ -61,3 +63,21 @@ def test_which_python_is_this_one(tmp_path):
     assert _action._is_this_python(os.path.join(folder, "python")) or not os.path.exists(os.path.join(folder, "python"))
     assert not _action._is_this_python(str(tmp_path / "python3"))
     assert not _action._is_this_python(os.path.join(folder, "ansible-playbook"))
+
+
+def loaded_by(plugin):
+    """The libraries that a fresh Python has loaded after this action plugin."""
+    program = f"import sys; import ansible_collections.jdcloud.jcr.plugins.action.{plugin}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def test_workers_inherit_the_docker_sdk_where_it_is_needed_only():
+    assert "docker" in loaded_by("jcr_image")
+    assert "docker" not in loaded_by("jcr_registry") | loaded_by("jcr_login")
+
+
+def test_a_task_has_one_connection_to_the_engine():
+    host = ControllerHost({"docker_host": "unix:///nowhere.sock"}, False, False)
+    assert host.engine() is host.engine()
+    assert host.engine() is not ControllerHost(host.params, False, False).engine()
