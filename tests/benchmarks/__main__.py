@@ -12,7 +12,7 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from tests.benchmarks import bulk, demo, pushes, tasks, transfers
+from tests.benchmarks import bulk, demo, memory, pushes, tasks, transfers
 from tests.benchmarks.figures import Figure, missed
 from tests.benchmarks.stage import stage
 
@@ -23,6 +23,7 @@ CHAPTERS: t.Mapping[str, t.Any] = {
     "pushes": pushes,
     "demo": demo,
     "transfers": transfers,
+    "memory": memory,
 }
 
 
