@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 import typing as t
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import P
 from tests.emulator_tests import docker_registry
 from tests.support import archives, sources
 from tests.support.emulator import RunningEmulator
-from tests.support.tasks import WAYS, Account, Run, run_here
+from tests.support.tasks import WAYS, Account, Run, run_here, start_module
 
 REGISTRY, OTHER_REGISTRY = "myregistry", "otherregistry"
 REPOSITORY, STAGING = "shop/web", "shop/staging"
@@ -665,6 +666,29 @@ def test_a_fault_in_the_middle_does_no_harm(world: World, operation: str, action
     world.account.emulator.faults([{"match": {"plane": "data", "operation": operation}, "times": 1, "action": action}])
     done = world.image({"archive": world.archives["both"], "tags": ["a", "b"]})
     assert world.remote() == dict.fromkeys(["a", "b"], done["image"]["digest"])
+
+
+@pytest.mark.parametrize("step", ["startUpload", "finishUpload", "putManifest"])
+def test_a_task_that_is_killed_leaves_no_tag(world: World, step: str) -> None:
+    """The next one sends only what is not there yet."""
+    emulator, path = world.account.emulator, world.place / "progress.jsonl"
+    match = {"plane": "data", "operation": step, "nth": 1 if step == "putManifest" else 2}
+    emulator.faults([{"match": match, "times": None, "action": "hang"}])
+    wish = {"archive": world.archives["one"], "tags": ["a", "b"]}
+    process = start_module(world.account, "jcr_image", world.task({**wish, "progress_file": str(path)}))
+    try:
+        layers = 3 if step == "putManifest" else 1
+        while process.poll() is None and not (path.exists() and path.read_text().count('"layer"') >= layers):
+            time.sleep(0.02)
+        assert process.poll() is None, process.stdout.read()
+    finally:
+        process.kill()
+        process.communicate()
+    emulator.faults([])
+    assert world.remote() == {}
+    done = world.image(wish)
+    assert world.remote() == dict.fromkeys("ab", world.images["one"].root.digest)
+    assert done["transfer"]["layers_existing"] >= layers
 
 
 def test_an_archive_that_changes_is_not_pushed_by_mistake(world: World) -> None:

@@ -47,20 +47,32 @@ class Account:
 Run = t.Callable[..., dict[str, t.Any]]
 
 
+def start_module(
+    account: Account, name: str, options: dict[str, t.Any], *, check: bool = False
+) -> subprocess.Popen[bytes]:
+    """plugins/modules/NAME as a process that has been told what to do; its output is to be read."""
+    arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True}
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"{COLLECTION}.modules.{name}"],
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        env=account.environment(),
+    )
+    process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
 def run_module(account: Account, name: str, options: dict[str, t.Any], *, check: bool = False) -> dict[str, t.Any]:
     """The result of plugins/modules/NAME as a process, as Ansible starts it on a host."""
-    arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True}
-    done = subprocess.run(
-        [sys.executable, "-m", f"{COLLECTION}.modules.{name}"],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode(),
-        capture_output=True,
-        env=account.environment(),
-        check=False,
-    )
+    stdout, stderr = start_module(account, name, options, check=check).communicate()
     try:
-        result = json.loads(done.stdout)
+        result = json.loads(stdout)
     except ValueError as error:
-        raise AssertionError(f"not one JSON document: {done.stdout!r} {done.stderr!r}") from error
+        raise AssertionError(f"not one JSON document: {stdout!r} {stderr!r}") from error
     return {key: value for key, value in result.items() if key != "invocation"}
 
 
