@@ -61,6 +61,7 @@ class ImagesInfo(SelectingResource):
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self._configs: dict[tuple[str, str], dict[str, t.Any]] = {}  # by repository and digest
+        self._children: dict[tuple[str, str], dict[str, t.Any]] = {}  # images of the chosen indexes, likewise
 
     def purpose(self) -> tuple[str, str]:
         return "list images", f"of registry '{self.params['registry']}'{self.place}"
@@ -118,9 +119,13 @@ class ImagesInfo(SelectingResource):
         return [f"{place}:{tag}" for tag in dict.fromkeys(self.params["tag"] or ()) if tag not in tags]
 
     def look_closer(self, chosen: Models) -> None:
-        """Read the configs of the chosen images, each once."""
-        wanted = {_config_key(model): model for model in chosen if model["config_digest"]}
-        if not self.params["config"] or not wanted:
+        """Read the configs of the chosen images, and of those in chosen indexes, each once."""
+        if not self.params["config"]:
+            return
+        self._find_children(chosen)
+        models = [*chosen, *self._children.values()]
+        wanted = {_config_key(model): model for model in models if model["config_digest"]}
+        if not wanted:
             return
         token = self.session.token_to_look_with(self.params["registry"])
         if token is None:
@@ -140,6 +145,22 @@ class ImagesInfo(SelectingResource):
         unread = [outcome.item["digest"] for outcome in outcomes if not outcome.value]
         if unread:
             self.host.warn(f"No config could be read of {listed(unread)}.")
+
+    def _find_children(self, chosen: Models) -> None:
+        """The images of the chosen indexes, as the service tells them."""
+        by_repository: dict[str, set[str]] = {}
+        for model in chosen:
+            by_repository.setdefault(model["repository"], set()).update(_images_in(Manifest(model["manifest"])))
+        for repository, digests in by_repository.items():
+            listings = [{"digest": digest} for digest in sorted(digests)] if len(digests) <= LOOK_UPS else [{}]
+            for filters in listings:
+                for image in self.session.client.images(self.params["registry"], repository, **filters):
+                    if image["digest"] in digests:
+                        self._children[repository, image["digest"]] = image
+
+    def _told_child(self, repository: str, child: dict[str, t.Any]) -> dict[str, t.Any]:
+        image = self._children.get((repository, child["digest"]))
+        return {**child, "config": self._configs.get(_config_key(image)) if image else None}
 
     def told(self, model: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         host = self.session.registry_host(self.params["registry"])
@@ -161,13 +182,21 @@ class ImagesInfo(SelectingResource):
             "pulls": model["pulls"],
             "config_digest": model["config_digest"],
             "platforms": [platform] if platform else model["platforms"],
-            "children": Manifest(model["manifest"]).children,
+            "children": [
+                self._told_child(model["repository"], child) for child in Manifest(model["manifest"]).children
+            ],
             "config": config,
         }
 
 
 def _config_key(model: t.Mapping[str, t.Any]) -> tuple[str, str]:
     return model["repository"], model["config_digest"]
+
+
+def _images_in(manifest: Manifest) -> list[str]:
+    """The digests of the images in an index: what tells no platform is an attestation, if others tell theirs."""
+    children = manifest.children
+    return [child["digest"] for child in [each for each in children if each["platform"]] or children]
 
 
 def _read(conversation: Conversation, model: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:

@@ -246,10 +246,15 @@ images:
           returned: always
           type: str
           sample: linux/amd64
+        config:
+          description: What its config tells, as RV(images[].config); null without O(config), and for an attestation.
+          returned: always
+          type: dict
+          sample: null
     config:
       description:
-        - What its config tells. Null without O(config), for an index, and where the config cannot be had or understood,
-          of which a warning tells.
+        - What its config tells. Null without O(config), for an index, whose images have configs of their own (see
+          RV(images[].children)), and where the config cannot be had or understood, of which a warning tells.
         - Whoever built the image wrote it; what is in C(env) may be meant for few eyes.
       returned: always
       type: dict

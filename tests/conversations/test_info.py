@@ -14,6 +14,7 @@ import pytest
 
 from tests.emulator_tests import registry as data_plane
 from tests.emulator_tests.registry import RegistryClient, descriptor, encode, image_manifest
+from tests.support.contents import push_index
 from tests.support.emulator import RunningEmulator
 from tests.support.tasks import WAYS, Account, Run, run_here
 
@@ -460,6 +461,37 @@ def test_configs(account: Account, run: Run, shop: Shop, challenge: str) -> None
     assert operations.count("getAuthorizationToken") == 1  # the second task takes it from the cache
     assert operations.count("getBlob") == 6  # of five images, two have the same config
     assert "getManifest" not in operations and "headManifest" not in operations
+
+
+def test_configs_of_the_images_in_an_index(account: Account, run: Run, shop: Shop) -> None:
+    """They are asked for by name, and not the attestations between them."""
+    entries, attested = [], {**CONFIG, "os": "unknown", "architecture": "unknown"}
+    for config in (CONFIG, {**CONFIG, "architecture": "amd64", "history": []}, attested):
+        digest = shop.client.push_image("shop/web", "tmp", b"layer", config=encode(config))
+        platform = {"os": config["os"], "architecture": config["architecture"]}
+        manifest = shop.client.get_manifest("shop/web", digest).content
+        entries.append({**data_plane.descriptor(manifest, data_plane.OCI_IMAGE), "platform": platform})
+    index = encode({"schemaVersion": 2, "mediaType": data_plane.OCI_INDEX, "manifests": entries})
+    assert shop.client.put_manifest("shop/web", "multi", index, data_plane.OCI_INDEX).status_code == 201
+    before = last_index(shop.emulator)
+    (image,) = configs(run, account, tag="multi")["images"]
+    arm, amd, attestation = image["children"]
+    assert image["config"] is None and attestation["config"] is None
+    assert (arm["config"]["platform"], amd["config"]["platform"]) == ("linux/arm64", "linux/amd64")
+    assert arm["config"]["labels"] == amd["config"]["labels"] == {"revision": "4f2a9c1"}
+    assert [step["created_by"] for step in arm["config"]["history"]] == ["COPY shop /"]
+    assert calls(shop.emulator, before).count("getBlob") == 2
+    plain = ok(run(account, "jcr_image_info", {"registry": "myshop", "repository": "shop/web", "tag": "multi"}))
+    assert [child["config"] for child in plain["images"][0]["children"]] == [None, None, None]
+
+
+def test_configs_of_an_index_of_many_images(account: Account, run: Run, shop: Shop) -> None:
+    """They are found in one listing."""
+    index, *_children = push_index(shop.client, "shop/web", "many", children=8)
+    before = last_index(shop.emulator)
+    (image,) = configs(run, account, digest=index)["images"]
+    assert len(image["children"]) == 8
+    assert calls(shop.emulator, before).count("describeImages") == 2
 
 
 def test_configs_of_what_was_chosen_only(account: Account, run: Run, shop: Shop) -> None:
