@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from tests.support.containerdstore import containerd_store_engine
 from tests.support.emulator import RunningEmulator, start
 from tests.support.engine import RunningEngine, find_or_start
 
@@ -32,4 +33,11 @@ def emulator(emulator_process: RunningEmulator) -> RunningEmulator:
 def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningEngine]:
     """A private Docker Engine for the whole session: tests never touch the images of this machine's own one."""
     with find_or_start(tmp_path_factory.mktemp("engine"), reuse=False) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def containerd_engine(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningEngine]:
+    """A private Docker Engine with containerd's image store, for the whole session."""
+    with containerd_store_engine(tmp_path_factory.mktemp("containerd")) as engine:
         yield engine

@@ -7,9 +7,7 @@
 This module util is private to the collection.
 
 Credentials go to the engine with the one call that needs them: nothing is logged in, and no login that is stored on the
-machine is used or changed. Streams are read line by line (C(_stream)) and end by themselves, by a silence, or with the
-task's deadline: then the connection is closed, upon which the engine gives the transfer up. While an engine puts a push
-off, the registry is asked whether there is any hope.
+machine is used or changed. What becomes of a push or a pull while it runs is in C(_enginetransfer).
 """
 
 from __future__ import annotations
@@ -18,19 +16,17 @@ import contextlib
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
-from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import EngineAddress, engine_address
+from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import engine_address
 from ansible_collections.jdcloud.jcr.plugins.module_utils._engineclient import (
     CONNECTION_ERRORS,
     APIError,
     EngineClient,
     NotFound,
-    ReadTimeout,
     connect,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._enginefault import cannot_connect, fell_silent
-from ansible_collections.jdcloud.jcr.plugins.module_utils._enginewords import classify
+from ansible_collections.jdcloud.jcr.plugins.module_utils._enginefault import cannot_connect
+from ansible_collections.jdcloud.jcr.plugins.module_utils._enginetransfer import Transfer
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
-    DeadlineExceeded,
     EngineError,
     ImageNotFound,
     JcrError,
@@ -38,17 +34,11 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     TransferFailed,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import LayerLog, Progress
-from ansible_collections.jdcloud.jcr.plugins.module_utils._pushprobe import push_refusal
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
-from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
-from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Redactor, Secret
-from ansible_collections.jdcloud.jcr.plugins.module_utils._stream import Patience, PullStream, PushStream, events
+from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
+from ansible_collections.jdcloud.jcr.plugins.module_utils._stream import PullStream, PushStream
 
 DEFAULT_TAG = "latest"
-_NO_DIGEST = "sha256:" + "0" * 64  # of no image
-
-Fold = t.Union[PushStream, PullStream]
-Start = t.Callable[[EngineClient, dict[str, str]], t.Iterable[t.Union[bytes, str]]]
 
 
 class Engine:
@@ -84,9 +74,12 @@ class Engine:
         }
 
     def inspect(self, reference: str) -> dict[str, t.Any] | None:
-        """An image by name, digest or id: C(id), C(repo_digests), C(repo_tags), C(diff_ids) of its layers, C(size) in
-        bytes, C(os), C(architecture), C(created); None if the engine does not have it."""
-        found = self._call(lambda client: client.inspect_image(reference), missing=None)
+        """An image by name, digest or id; None if the engine does not have it.
+
+        C(id), C(repo_digests), C(repo_tags), C(diff_ids) of its layers, C(size) in bytes, C(os), C(architecture),
+        C(created), and C(pushed_as), the digest that a push gives it if that is known to be another one.
+        """
+        found = self._call(lambda client: client.inspect_in_full(reference), missing=None)
         return found and {
             "id": found["Id"],
             "repo_digests": found.get("RepoDigests") or [],
@@ -96,6 +89,7 @@ class Engine:
             "os": found.get("Os"),
             "architecture": found.get("Architecture"),
             "created": found.get("Created"),
+            "pushed_as": lone_image(found.get("Manifests") or []),
         }
 
     def tag(self, source: str, target: str) -> None:
@@ -128,7 +122,7 @@ class Engine:
         image = _tagged(reference, "push")
         tag = image.tag or DEFAULT_TAG  # without one, the engine would push all tags
         fold = PushStream(tag, LayerLog(self._clock.monotonic, progress))
-        transfer = _Transfer(self._connected(), self.address, image, username, password, self._clock)
+        transfer = Transfer(self._connected(), self.address, image, (username, password), self._clock)
         began = self._clock.monotonic()
         with _about("push", reference):
             transfer.run(
@@ -154,7 +148,7 @@ class Engine:
         image = ImageReference.parse(reference)
         wanted = image.digest or image.tag or DEFAULT_TAG
         fold = PullStream(image.digest, LayerLog(self._clock.monotonic, progress))
-        transfer = _Transfer(self._connected(), self.address, image, username, password, self._clock)
+        transfer = Transfer(self._connected(), self.address, image, (username, password), self._clock)
         began = self._clock.monotonic()
         with _about("pull", reference):
             transfer.run(
@@ -203,100 +197,19 @@ class Engine:
             raise cannot_connect(error, self.address.docker_host) from error
 
 
-class _Transfer:
-    """One push or pull: its stream, and what becomes of its failures."""
-
-    def __init__(
-        self,
-        client: EngineClient,
-        address: EngineAddress,
-        image: ImageReference,
-        username: str,
-        password: Secret,
-        clock: Clock,
-    ) -> None:
-        self._client = client
-        self._address = address
-        self._image = image
-        self._login = (username, password)
-        self._auth = {"username": username, "password": password.reveal()}
-        self._redactor = Redactor([password])
-        self._clock = clock
-
-    def run(self, start: Start, fold: Fold, deadline: Deadline) -> None:
-        """Feed all events of the stream to C(fold)."""
-        try:
-            with self._client.transfer(deadline):
-                self._stream(start, fold, deadline)
-        except DeadlineExceeded as error:
-            error.cause += f"; {fold.progress()}"
-            raise
-
-    def _stream(self, start: Start, fold: Fold, deadline: Deadline) -> None:
-        try:
-            with contextlib.closing(start(self._client, self._auth)) as chunks, self._client.hung_up_in_time():
-                self._feed(fold, chunks, deadline)
-        except APIError as error:
-            raise self._classified(error) from error
-        except CONNECTION_ERRORS as error:
-            deadline.check()
-            raise self._broken(error, fold) from error
-
-    def _feed(self, fold: Fold, chunks: t.Iterable[bytes | str], deadline: Deadline) -> None:
-        patience, waits = Patience(), 0
-        for event in events(chunks):
-            deadline.check()
-            fold.feed(self._redactor.scrub(event) if "error" in event or "errorDetail" in event else event)
-            if isinstance(fold, PushStream) and fold.layers.waits > waits:
-                waits = fold.layers.waits
-                lost = patience.lost(self._ask_registry(deadline))
-                if lost is not None:
-                    lost.cause += f" (given up early: the Docker Engine had put the push off {waits} times)"
-                    raise lost
-
-    def _ask_registry(self, deadline: Deadline) -> JcrError | None:
-        """What the registry refuses just now, by its answer to this very engine, or else to an upload of our own.
-
-        None if it answers, or if that cannot be known.
-        """
-        return self._ask_through_engine() or self._ask_directly(deadline)
-
-    def _ask_through_engine(self) -> JcrError | None:
-        """By asking for a digest that does not exist, so that no pull is counted."""
-        try:
-            self._client.inspect_distribution(str(self._image.with_digest(_NO_DIGEST)), auth_config=self._auth)
-        except NotFound:
-            return None
-        except APIError as error:
-            return self._classified(error)
-        except CONNECTION_ERRORS:
-            return None
-        return None
-
-    def _ask_directly(self, deadline: Deadline) -> JcrError | None:
-        """A loopback address is the registry's only where the engine is: nobody else is to get the password."""
-        host = self._image.host or ""
-        if not host or (is_loopback(host) and not self._address.is_here):
-            return None
-        return push_refusal(self._image, *self._login, clock=self._clock, deadline=deadline)
-
-    def _classified(self, error: APIError) -> JcrError:
-        return classify(self._redactor.scrub(str(error.explanation or error)))
-
-    def _broken(self, error: BaseException, fold: Fold) -> JcrError:
-        if self._client.streamed is None and not isinstance(error, ReadTimeout):
-            return cannot_connect(error, self._address.docker_host)
-        what = "hung up"
-        if fell_silent(error):
-            what = f"said nothing for {self._address.idle:g} seconds"
-        return TransferFailed(
-            f"the Docker Engine {what}; {fold.progress()}", cure="Look into the Docker Engine's log.", retryable=True
-        )
-
-
 def image_store(info: t.Mapping[str, t.Any]) -> str:
     """Where an engine keeps its images, by the answer of C(docker info): classic or containerd."""
     return "containerd" if "io.containerd.snapshotter" in str(info.get("DriverStatus")) else "classic"
+
+
+def lone_image(manifests: t.Sequence[t.Mapping[str, t.Any]]) -> str | None:
+    """The digest of the one image that an engine has of an index for several platforms; None if it has all, or more.
+
+    That is what it pushes in the place of the index (dockerd 28 with containerd's image store).
+    """
+    missing = [manifest for manifest in manifests if not manifest.get("Available")]
+    images = [manifest for manifest in manifests if manifest.get("Available") and manifest.get("Kind") == "image"]
+    return images[0].get("ID") if missing and len(images) == 1 else None
 
 
 def _tagged(reference: str, act: str) -> ImageReference:

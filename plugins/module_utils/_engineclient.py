@@ -78,6 +78,11 @@ class EngineClient(APIClient):
             self.streamed = response
         return response
 
+    def inspect_in_full(self, reference: str) -> dict[str, t.Any]:
+        """What the SDK's inspect_image() gives, and what an image for several platforms consists of (API 1.48)."""
+        answer = self._get(self._url("/images/{0}/json", reference), params={"manifests": "1"})
+        return t.cast("dict[str, t.Any]", self._result(answer, json=True))
+
     @contextlib.contextmanager
     def transfer(self, deadline: Deadline) -> t.Iterator[None]:
         """All calls within this end with the deadline; in the end the connection of the transfer is closed."""

@@ -184,6 +184,30 @@ def _count(layer: _Layer, detail: t.Mapping[str, t.Any]) -> None:
         layer.bytes = current if layer.total is None else min(current, layer.total)
 
 
+def transfer_of_manifest(
+    transfer: t.Mapping[str, t.Any],
+    manifest_layers: t.Sequence[t.Mapping[str, t.Any]],
+    diff_ids: t.Sequence[str],
+) -> dict[str, t.Any]:
+    """What a push came to, counted by the layers that the registry knows: see layers_of_manifest().
+
+    Nothing is changed where the engine did not tell of its layers, or the manifest is not known.
+    """
+    layers = layers_of_manifest(transfer["layers"], manifest_layers, diff_ids)
+    if not layers:
+        return dict(transfer)
+    states = [layer["state"] for layer in layers]
+    return {
+        **transfer,
+        "layers_total": len(layers),
+        "layers_pushed": states.count(PUSHED),
+        "layers_existing": states.count(EXISTING),
+        "layers_mounted": states.count(MOUNTED),
+        "bytes_sent": sum(layer["bytes"] for layer in layers if layer["state"] == PUSHED),
+        "layers": layers,
+    }
+
+
 def layers_of_manifest(
     results: t.Sequence[t.Mapping[str, t.Any]],
     manifest_layers: t.Sequence[t.Mapping[str, t.Any]],
@@ -195,7 +219,7 @@ def layers_of_manifest(
     same order: an engine calls a layer by the beginning of the one or the other. Layers that it did not tell of are
     left out, and so is what was no layer.
     """
-    by_id = {result["id"]: result for result in results}
+    by_id = {result["id"]: result for result in results if "id" in result}
     known = list(diff_ids) if len(diff_ids) == len(manifest_layers) else [""] * len(manifest_layers)
     found = {}
     for layer, diff_id in zip(manifest_layers, known):

@@ -56,8 +56,15 @@ class LocalContent:
     @property
     def digests(self) -> list[str]:
         """By which the repository may have it already: those that it got when it was pushed or pulled."""
-        known = [name.partition("@")[2] for name in self._image["repo_digests"]] if self._image else []
-        return list(dict.fromkeys(known))[:_DIGESTS]
+        if self._image is None:
+            return []
+        known = [self._image["pushed_as"], *(name.partition("@")[2] for name in self._image["repo_digests"])]
+        return list(dict.fromkeys(filter(None, known)))[:_DIGESTS]
+
+    @property
+    def diff_ids(self) -> list[str]:
+        """The digests of its layers before compression."""
+        return self._image["diff_ids"] if self._image else []
 
     @property
     def known_by_config(self) -> bool:
@@ -84,11 +91,13 @@ class LocalContent:
         """Whether a remote image is the local one: by the digest it got when pushed or pulled, or by its config.
 
         The id of a local image is the digest of its config in Docker's classic store, and the digest of its manifest
-        in the containerd store; a manifest's digest and a config's digest are never equal, so both may be compared.
+        in the containerd store; a manifest's digest and a config's digest are never equal, so both may be compared. Of
+        an index, that store may have and push one image only.
         """
         if self._image is None:
             return False
-        known = {name.partition("@")[2] for name in self._image["repo_digests"]} | {self._image["id"]}
+        known = {name.partition("@")[2] for name in self._image["repo_digests"]}
+        known |= {self._image["id"], self._image["pushed_as"]}
         return remote["digest"] in known or remote["config_digest"] == self._image["id"]
 
     def send(self, delivery: Delivery, tags: t.Sequence[str]) -> t.Iterator[str]:

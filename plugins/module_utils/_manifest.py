@@ -71,6 +71,14 @@ class Manifest:
         return sum(blob["size"] for blob in blobs) if all(map(_is_descriptor, blobs)) else None
 
     @property
+    def layers(self) -> list[dict[str, t.Any]]:
+        """{digest, size} of each layer, the lowest first; none for an index, nor where it does not tell them all."""
+        layers = self._get("layers", list) or []
+        return [
+            {"digest": layer["digest"], "size": layer["size"]} for layer in layers if all(map(_is_descriptor, layers))
+        ]
+
+    @property
     def platforms(self) -> list[str]:
         """C(os/architecture[/variant]) of each child of an index, in its order.
 

@@ -16,6 +16,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import no_transfer
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imageresource import ImageResource, told
+from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import transfer_of_manifest
+from ansible_collections.jdcloud.jcr.plugins.module_utils._manifest import Manifest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import NONE, Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
@@ -212,4 +214,12 @@ class PushedImage(ImageResource):
         image["platforms"] = image["platforms"] or self.content.platforms
         actions = {change.key: change.action for change in plan.changes}
         created = actions.get(self.repository_key, NONE) != NONE
-        return {**result, "transfer": self.transfer, "created_repository": created}
+        return {**result, "transfer": self._transfer_told(image["digest"]), "created_repository": created}
+
+    def _transfer_told(self, digest: str | None) -> dict[str, t.Any]:
+        """An engine calls layers by names of its own, and counts them otherwise: told is what the registry knows."""
+        if self.params["source"] is None:
+            return self.transfer
+        remote = next((image for image in self.remote.values() if image and image["digest"] == digest), None)
+        manifest = Manifest(remote["manifest"] if remote else None)
+        return transfer_of_manifest(self.transfer, manifest.layers, self.content.diff_ids)

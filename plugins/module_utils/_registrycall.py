@@ -12,7 +12,6 @@ Everything in a registry goes by its content's digest, so every request may be s
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import random as random_module
 import threading
@@ -42,11 +41,6 @@ _MAX_REDIRECTS = 3
 _MAX_ERROR = 64 * 1024  # bytes that are read of a refusal
 _ASKED_AT_MOST = 4  # times that one request is sent because of 401: anonymous, old token, new token, new password
 _ALLOW = "If this host is right, add {host!r} to allowed_registry_hosts."
-
-
-@dataclasses.dataclass(frozen=True)
-class _Repeatable:
-    repeat: str = "safe"
 
 
 class Conversation:
@@ -186,7 +180,7 @@ class Conversation:
         failure.attempts = attempt
         http_status = failure.http_status if failure.http_status or failure.retryable else 400
         decision = _retry.decide(
-            _Repeatable(),
+            _retry.Safe(),
             attempt,
             _retry.Outcome(
                 sent=getattr(failure, "sent", True),

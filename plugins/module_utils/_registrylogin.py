@@ -9,10 +9,19 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import itertools
+import random
 import threading
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import LoginRefused
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _retry
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    JcrError,
+    LoginRefused,
+    TransferFailed,
+    TransferRefused,
+    Unreachable,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token
@@ -48,11 +57,36 @@ class RegistryLogin:
             return self._token.password
 
     def through(self, transfer: t.Callable[[Token], T]) -> T:
-        """What a transfer gives; it is begun anew with the next token if the first one is refused on the way."""
-        try:
-            return transfer(self.token)
-        except LoginRefused:
-            if self._renewed:
-                raise
-        self.renew()
-        return transfer(self.token)
+        """What a transfer through an engine gives.
+
+        It is begun anew with the next token if the first one is refused on the way, and after a pause if the registry
+        was busy or failed and the engine did not try again itself: none does after a 429, and dockerd with containerd's
+        image store does after nothing else either. What has arrived is not sent twice.
+        """
+        for attempt in itertools.count(1):
+            try:
+                return transfer(self.token)
+            except LoginRefused:
+                if self._renewed:
+                    raise
+                self.renew()
+            except (TransferFailed, TransferRefused, Unreachable) as error:
+                if not (error.retryable and error.attempts == 1):
+                    raise
+                self._pause(attempt, error)
+        raise RuntimeError("unreachable: the loop has no end of its own")
+
+    def _pause(self, attempt: int, failure: JcrError) -> None:
+        """Wait before the next attempt, or raise the failure if there have been enough."""
+        failure.attempts = attempt
+        decision = _retry.decide(
+            _retry.Safe(),
+            attempt,
+            _retry.Outcome(sent=True),
+            retries=self._session.retries,
+            time_left=self._session.deadline.left(),
+            jitter=random.random(),
+        )
+        if not isinstance(decision, _retry.Wait):
+            raise failure
+        self._session.clock.sleep(decision.seconds)

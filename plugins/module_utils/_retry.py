@@ -28,6 +28,13 @@ class Repeatable(t.Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
+class Safe:
+    """What may be sent again whatever became of it, because it is named by its content."""
+
+    repeat: str = "safe"
+
+
+@dataclasses.dataclass(frozen=True)
 class Outcome:
     """How one attempt failed.
 

@@ -104,16 +104,21 @@ class Session:
             timeout=self._seconds("timeout"),
             clock=self.clock,
         )
-        if self._params["retries"] < 0:
-            raise ConfigurationError(f"retries is {self._params['retries']}", cure="Choose 0 or more.")
         return Client(
             self.account,
             transport=transport,
             clock=self.clock,
             deadline=self.deadline,
-            retries=self._params["retries"],
+            retries=self.retries,
             read_only=self._host.check_mode,
         )
+
+    @property
+    def retries(self) -> int:
+        """How often what may pass is tried again."""
+        if self._params["retries"] < 0:
+            raise ConfigurationError(f"retries is {self._params['retries']}", cure="Choose 0 or more.")
+        return t.cast(int, self._params["retries"])
 
     @property
     def verify(self) -> bool | str:
@@ -331,7 +336,7 @@ class Session:
         return {
             "timeout": self._seconds("timeout"),
             "idle": self._seconds("idle_timeout", IDLE_SECONDS),
-            "retries": self._params["retries"],
+            "retries": self.retries,
             "verify": self.verify,
             "allowed_hosts": tuple(self._params["allowed_registry_hosts"]),
         }

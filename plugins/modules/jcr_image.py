@@ -551,7 +551,7 @@ transfer:
       type: int
       sample: 0
     bytes_sent:
-      description: How many bytes of layers were sent; through a Docker Engine, as it counts them before compression.
+      description: How many bytes of layers were sent.
       returned: always
       type: int
       sample: 28861712
@@ -562,8 +562,7 @@ transfer:
       sample: 2.1
     layers:
       description:
-        - What became of each layer. Without a Docker Engine, the config counts as one; an engine calls layers by short
-          names of its own, C(id) instead of C(digest).
+        - What became of each layer. Without a Docker Engine, the config counts as one. Podman tells nothing of layers.
         - C(state) is V(pushed), V(existing) or V(mounted); C(bytes) is its size, C(seconds) how long it took.
       returned: always
       type: list

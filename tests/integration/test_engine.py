@@ -2,11 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The engine port with a real dockerd and the emulator's registry."""
+"""The engine port with real Docker Engines and the emulator's registry.
+
+Everything is tried with the classic image store and with containerd's: they speak to registries in other ways, and tell
+of it in other words.
+"""
 
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import subprocess
 import typing as t
@@ -17,6 +22,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, D
 from ansible_collections.jdcloud.jcr.plugins.module_utils._engine import Engine
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     DeadlineExceeded,
+    EngineError,
     ImageNotFound,
     JcrError,
     LoginRefused,
@@ -28,6 +34,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import Layer
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from tests.emulator_tests.registry import Account, RegistryClient
 from tests.support import images
+from tests.support.contents import push_platforms
 from tests.support.emulator import RunningEmulator
 from tests.support.engine import RunningEngine
 
@@ -44,7 +51,9 @@ def limit(seconds: float = 300.0) -> Deadline:
 class Bench:
     """An engine, and a registry with two declared repositories."""
 
-    def __init__(self, engine: RunningEngine, emulator: RunningEmulator) -> None:
+    def __init__(self, engine: RunningEngine, emulator: RunningEmulator, store: str) -> None:
+        self.store = store
+        self.uploads = {"classic": "PATCH", "containerd": "PUT"}[store]  # how the bytes of a layer are sent
         self.docker_host = engine.docker_host
         self.emulator = emulator
         self.account = Account(emulator)
@@ -82,9 +91,12 @@ class Bench:
         return {tag: image["digest"] for image in held for tag in image["tags"]}
 
 
-@pytest.fixture
-def bench(docker_engine: RunningEngine, emulator: RunningEmulator) -> t.Iterator[Bench]:
-    made = Bench(docker_engine, emulator)
+ENGINES = {"classic": "docker_engine", "containerd": "containerd_engine"}
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def bench(request: pytest.FixtureRequest, emulator: RunningEmulator) -> t.Iterator[Bench]:
+    made = Bench(request.getfixturevalue(ENGINES[request.param]), emulator, request.param)
     yield made
     made.engine.close()
 
@@ -96,7 +108,9 @@ def test_push_and_push_again(bench: Bench) -> None:
     bench.load(layers=3, size=100_000)
     first = bench.push()
     assert bench.tags() == {"1": first["digest"]}
-    assert (first["layers_total"], first["layers_pushed"], first["bytes_sent"]) == (3, 3, 300_000)
+    assert (first["layers_total"], first["layers_pushed"]) == (3, 3)
+    if bench.store == "classic":  # containerd's store tells of no bytes where a layer is quickly through
+        assert first["bytes_sent"] == 300_000
     again = bench.push()
     assert again["digest"] == first["digest"]
     assert (again["layers_total"], again["layers_existing"], again["bytes_sent"]) == (3, 3, 0)
@@ -126,7 +140,8 @@ def test_layers_are_told_by_the_digests_of_the_registry(bench: Bench) -> None:
         (blob["digest"], blob["size"], "pushed") for blob in blobs(bench)
     ]
     assert {event.layer for event in told} == {layer["id"] for layer in pushed["layers"]}
-    assert [event.bytes for event in told if event.state == "pushed"] == [100_000] * 3
+    if bench.store == "classic":
+        assert [event.bytes for event in told if event.state == "pushed"] == [100_000] * 3
     bench.engine.remove(bench.name())
     pulled = bench.pull()
     found = layers_of_manifest(pulled["layers"], blobs(bench), [])
@@ -154,12 +169,12 @@ def test_pull(bench: Bench) -> None:
 
 def test_pull_of_a_tag_that_moved(bench: Bench) -> None:
     bench.load()
-    old = bench.push()["digest"]
+    bench.push()
     old_id = bench.engine.inspect(bench.name())["id"]
+    bench.engine.tag(bench.name(), bench.name("kept"))
     new_id = bench.load()
     new = bench.push()["digest"]
-    repository = bench.name().rpartition(":")[0]
-    bench.engine.tag(f"{repository}@{old}", bench.name())  # this host missed the new version
+    bench.engine.tag(bench.name("kept"), bench.name())  # this host missed the new version
     assert bench.engine.inspect(bench.name())["id"] == old_id
     pulled = bench.pull()
     assert (pulled["id"], pulled["digest"]) == (new_id, new)
@@ -168,15 +183,15 @@ def test_pull_of_a_tag_that_moved(bench: Bench) -> None:
 
 def test_describe(bench: Bench) -> None:
     described = bench.engine.describe()
-    assert described["os"] == "linux" and described["store"] in ("classic", "containerd")
+    assert (described["os"], described["store"]) == ("linux", bench.store)
 
 
 @pytest.mark.parametrize("message", ["hello from here", "and again: 你好"])
 def test_the_tiny_image_runs(bench: Bench, message: str) -> None:
     name = bench.name("run")
     image_id = images.load(bench.docker_host, images.runnable(name, message))
-    assert image_id == images.runnable(name, message).id
-    bench.push("run")
+    pushed = bench.push("run")
+    assert image_id == (images.runnable(name, message).id if bench.store == "classic" else pushed["digest"])
     bench.engine.remove(name)
     bench.pull("run")
     assert DOCKER, "the docker CLI belongs to the engine's package"
@@ -190,13 +205,15 @@ def test_the_tiny_image_runs(bench: Bench, message: str) -> None:
 
 def test_push_to_an_undeclared_repository(bench: Bench) -> None:
     bench.load(repository="app/undeclared")
-    with pytest.raises(TransferRefused, match="name unknown") as caught:
+    with pytest.raises(TransferRefused, match="name unknown|404 Not Found") as caught:
         bench.push(repository="app/undeclared")
     assert "jcr_repository" in caught.value.cure
 
 
 def test_pull_from_an_undeclared_repository(bench: Bench) -> None:
-    with pytest.raises(TransferRefused, match="name unknown"):
+    """With containerd's store the engine does not say whether the repository or the tag is missing."""
+    error = {"classic": TransferRefused, "containerd": ImageNotFound}[bench.store]
+    with pytest.raises(error, match="name unknown|not found"):
         bench.pull(repository="app/undeclared")
 
 
@@ -214,7 +231,7 @@ def test_push_of_an_image_that_does_not_exist(bench: Bench) -> None:
 @pytest.mark.parametrize("act", ["push", "pull"])
 def test_wrong_password(bench: Bench, act: str) -> None:
     bench.load()
-    with pytest.raises(LoginRefused, match="unauthorized") as caught:
+    with pytest.raises(LoginRefused, match="unauthorized|401 Unauthorized") as caught:
         getattr(bench, act)(password=Secret("a-wrong-password"))
     assert "a-wrong-password" not in caught.value.message
 
@@ -222,7 +239,7 @@ def test_wrong_password(bench: Bench, act: str) -> None:
 def test_a_token_released_before_the_push(bench: Bench) -> None:
     bench.load()
     bench.account.release(REGISTRY)
-    with pytest.raises(LoginRefused, match="unauthorized"):
+    with pytest.raises(LoginRefused, match="unauthorized|401 Unauthorized"):
         bench.push()
     assert bench.tags() == {}
 
@@ -230,30 +247,31 @@ def test_a_token_released_before_the_push(bench: Bench) -> None:
 def test_a_token_that_is_refused_in_the_middle(bench: Bench) -> None:
     bench.load(layers=2)
     refusal = {"status": {"http": 401, "status": "UNAUTHORIZED", "message": "the token has expired"}}
-    bench.fault(refusal, "PATCH", "/uploads/")
-    with pytest.raises(LoginRefused, match="the token has expired"):
+    bench.fault(refusal, bench.uploads, "/uploads/")
+    with pytest.raises(LoginRefused, match="the token has expired|401 Unauthorized"):
         bench.push()
     assert bench.tags() == {}
 
 
 UNKNOWN_CODES = [
-    # dockerd knows neither: it would try for 50 seconds, and say no more than "unknown: no entry" in the end
+    # dockerd (classic) knows neither: it would try for 50 seconds, and say no more than "unknown: no entry" in the end
     ({"http": 403, "status": "FORBIDDEN", "message": "no entry"}, TransferRefused, "403 FORBIDDEN: no entry"),
     ({"http": 401, "status": "TOKEN_EXPIRED", "message": "no entry"}, LoginRefused, "401 TOKEN_EXPIRED: no entry"),
 ]
 
 
-@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("when", ["at the beginning", "in the middle"])
 @pytest.mark.parametrize(("status", "error", "cause"), UNKNOWN_CODES, ids=["403", "401"])
 def test_a_refusal_that_dockerd_does_not_know_ends_the_push_at_the_first_wait(
-    bench: Bench, method: str, status: dict[str, t.Any], error: type[JcrError], cause: str
+    bench: Bench, when: str, status: dict[str, t.Any], error: type[JcrError], cause: str
 ) -> None:
     bench.load(layers=1)
-    bench.fault({"status": status}, method, "/uploads/")
+    bench.fault({"status": status}, "POST" if when == "at the beginning" else bench.uploads, "/uploads/")
     with pytest.raises(error) as caught:
         bench.push()
-    assert cause in caught.value.cause
-    assert "had put the push off 1 times" in caught.value.cause
+    if bench.store == "classic":
+        assert cause in caught.value.cause
+        assert "had put the push off 1 times" in caught.value.cause
     assert caught.value.kind == error.kind
     assert bench.tags() == {}
     bench.emulator.faults([])
@@ -263,9 +281,9 @@ def test_a_refusal_that_dockerd_does_not_know_ends_the_push_at_the_first_wait(
 def test_too_many_requests(bench: Bench) -> None:
     bench.load()
     bench.fault({"status": {"http": 429, "message": "slow down"}}, "POST", "/uploads/")
-    with pytest.raises(TransferRefused, match="toomanyrequests: slow down") as caught:
+    with pytest.raises(TransferRefused, match="toomanyrequests: slow down|429 Too Many Requests") as caught:
         bench.push()
-    assert caught.value.retryable
+    assert (caught.value.retryable, caught.value.attempts) == (True, 1)
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------------
@@ -281,9 +299,17 @@ def test_the_manifest_is_not_taken(bench: Bench) -> None:
 
 
 def test_a_push_that_is_put_off_once_gets_through(bench: Bench) -> None:
-    """dockerd tries again after 5 seconds; our asking the registry meanwhile counts as no pull."""
+    """dockerd tries again after 5 seconds; our asking the registry meanwhile counts as no pull.
+
+    With containerd's store it does not, and says so.
+    """
     bench.load(layers=1)
-    bench.fault({"status": {"http": 503}}, "PATCH", "/uploads/", times=1)
+    bench.fault({"status": {"http": 503}}, bench.uploads, "/uploads/", times=1)
+    if bench.store == "containerd":
+        with pytest.raises(TransferFailed, match="503 Service Unavailable") as caught:
+            bench.push()
+        assert (caught.value.retryable, caught.value.attempts) == (True, 1)
+        return
     digest = bench.push()["digest"]
     assert bench.tags() == {"1": digest}
     asked = [entry["path"] for entry in bench.emulator.requests() if "/manifests/sha256:000" in entry["path"]]
@@ -292,12 +318,34 @@ def test_a_push_that_is_put_off_once_gets_through(bench: Bench) -> None:
 
 
 def test_a_push_that_is_cut_over_and_over_ends_with_the_deadline(bench: Bench) -> None:
+    """dockerd goes on and on; with containerd's store the first cut is the end."""
     bench.load(layers=1)
-    bench.fault("reset", "PATCH", "/uploads/")
+    bench.fault("reset", bench.uploads, "/uploads/")
+    if bench.store == "containerd":
+        with pytest.raises(TransferFailed) as failed:
+            bench.push()
+        assert (failed.value.retryable, failed.value.attempts, bench.tags()) == (True, 1, {})
+        return
     with pytest.raises(DeadlineExceeded) as caught:
         bench.push(deadline=limit(2))
     assert "deadline of 2 seconds passed; 0 of 1 layers were through" in caught.value.cause
     assert bench.tags() == {}
+
+
+@pytest.mark.parametrize("act", ["push", "pull"])
+def test_a_registry_that_falls_silent_in_the_middle(bench: Bench, act: str) -> None:
+    """The deadline closes the stream, upon which the engine gives up: nothing is half done."""
+    bench.load(layers=1)
+    if act == "pull":
+        bench.push()
+        bench.engine.remove(bench.name())
+    bench.fault("hang", *((bench.uploads, "/uploads/") if act == "push" else ("GET", "/blobs/")))
+    with pytest.raises(DeadlineExceeded) as caught:
+        getattr(bench, act)(deadline=limit(2))
+    assert re.search("deadline of 2 seconds passed; (0 of 1 layers|the engine had not)", caught.value.cause)
+    assert bench.tags().keys() == ({"1"} if act == "pull" else set())
+    bench.emulator.faults([])
+    assert getattr(bench, act)()["digest"] == bench.tags()["1"]
 
 
 def test_a_push_to_a_registry_that_is_not_there(bench: Bench) -> None:
@@ -330,3 +378,21 @@ def test_the_older_image_is_not_taken_for_the_one_that_could_not_be_pulled(
     with pytest.raises(TransferFailed):
         bench.pull()
     assert bench.engine.inspect(bench.name())["id"] == old_id
+
+
+def test_what_an_engine_has_of_an_image_for_several_platforms(bench: Bench) -> None:
+    """dockerd 26 pushes an index as a whole or not at all; later ones push the image that they have."""
+    index, *children = push_platforms(bench.registry, REPOSITORY, "1")
+    bench.pull()
+    if bench.store == "classic":
+        assert bench.engine.inspect(bench.name())["id"] not in (index, *children)
+        return
+    assert bench.engine.inspect(bench.name())["id"] == index
+    bench.engine.tag(bench.name(), bench.name(repository="app/other"))
+    try:
+        pushed = bench.push(repository="app/other")["digest"]
+    except EngineError as error:
+        assert "missing content" in error.cause and "from_image" in error.cure
+    else:
+        assert pushed == bench.engine.inspect(bench.name())["pushed_as"]
+        assert pushed in children

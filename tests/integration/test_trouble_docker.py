@@ -114,12 +114,28 @@ REFUSALS = [
 @pytest.mark.parametrize(("status", "kind", "cause", "cure"), REFUSALS, ids=[str(row[0]["http"]) for row in REFUSALS])
 def test_push_refused(bench: Bench, run: Run, status: dict[str, t.Any], kind: str, cause: str, cure: str) -> None:
     bench.fault({"status": status}, "POST", "/uploads/")
-    result = bench.image(run)
+    result = bench.image(run, retries=1)
     assert_failure(result, kind, f"push '{bench.uri}:1.0'", cause, cure)
-    assert result["error"]["retryable"] is (status["http"] == 429)
+    busy = status["http"] == 429
+    assert (result["error"]["retryable"], result["error"]["attempts"]) == (busy, 2 if busy else 1)
     assert bench.tags() == []
     bench.emulator.faults([])
     assert bench.image(run)["changed"] is True
+    assert bench.tags() == ["1.0"]
+
+
+@pytest.mark.parametrize("state", ["present", "pulled"])
+def test_registry_that_is_busy_for_a_while(bench: Bench, run: Run, state: str) -> None:
+    """No Docker Engine waits after a 429; the task does."""
+    busy = {"status": {"http": 429, "message": "slow down"}}
+    if state == "pulled":
+        bench.image(run, keep_local_tag=False)
+        with contextlib.closing(docker.APIClient(bench.account.environment()["DOCKER_HOST"])) as client:
+            client.remove_image(bench.image_id, force=True)
+    match = {"plane": "data", "method": "POST" if state == "present" else "GET", "path_regex": "/uploads/|/manifests/"}
+    bench.emulator.faults([{"match": match, "times": 2, "action": busy}])
+    result = bench.image(run, state=state)
+    assert result["changed"] is True, result
     assert bench.tags() == ["1.0"]
 
 
@@ -148,7 +164,8 @@ def test_push_cut_in_the_middle(bench: Bench, run: Run) -> None:
 def test_push_whose_manifest_is_not_taken(bench: Bench, run: Run) -> None:
     """All layers have arrived, and the engine's last word is an error."""
     bench.fault({"status": {"http": 500}}, "PUT", "/manifests/")
-    result = bench.image(run)
+    result = bench.image(run, retries=1)
+    assert result["error"]["attempts"] == 2
     cause = "received unexpected HTTP status: 500"
     assert_failure(result, "transfer_failed", f"push '{bench.uri}:1.0'", cause, "The registry failed: try again later")
     assert bench.tags() == []

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import tarfile
 import typing as t
 
 from tests.emulator_tests import registry as dataplane
@@ -28,6 +31,21 @@ def fill(emulator: RunningEmulator, name: str, contents: t.Mapping[str, t.Sequen
 ARCHITECTURES = ("amd64", "arm64")
 
 
+def push_platforms(client: dataplane.RegistryClient, repository: str, tag: str) -> list[str]:
+    """Push an index of images that engines can unpack, for each of ARCHITECTURES; as push_index()."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("empty"))
+    client.push_blob(repository, layer.getvalue())
+    manifests, platforms = [], [{"os": "linux", "architecture": name} for name in ARCHITECTURES]
+    for platform in platforms:
+        rootfs = {"type": "layers", "diff_ids": [dataplane.digest_of(layer.getvalue())]}
+        config = json.dumps({**platform, "config": {}, "rootfs": rootfs}).encode()
+        client.push_blob(repository, config)
+        manifests.append(dataplane.image_manifest(config, [layer.getvalue()]))
+    return _put_index(client, repository, tag, manifests, platforms)
+
+
 def push_index(client: dataplane.RegistryClient, repository: str, tag: str, children: int = 2) -> list[str]:
     """Push an index of untagged images for several platforms; the digests of the index and of its children."""
     config = b"{}"
@@ -38,6 +56,16 @@ def push_index(client: dataplane.RegistryClient, repository: str, tag: str, chil
         client.push_blob(repository, layer)
         manifests.append(dataplane.image_manifest(config, [layer]))
     platforms = [{"os": "linux", "architecture": ARCHITECTURES[number % 2]} for number in range(children)]
+    return _put_index(client, repository, tag, manifests, platforms)
+
+
+def _put_index(
+    client: dataplane.RegistryClient,
+    repository: str,
+    tag: str,
+    manifests: t.Sequence[bytes],
+    platforms: t.Sequence[t.Mapping[str, str]],
+) -> list[str]:
     index = dataplane.index_manifest(manifests, platforms)
     for reference, content, media_type in (
         *((dataplane.digest_of(manifest), manifest, dataplane.OCI_IMAGE) for manifest in manifests),

@@ -91,7 +91,24 @@ def find_or_start(directory: str | os.PathLike[str], reuse: bool = True) -> Runn
         program = shutil.which("dockerd", path=_search_path())
         if program is None:
             raise EngineUnavailable("The package docker.io is installed, but there is no program dockerd.")
-    return _start(program, pathlib.Path(directory).resolve())
+    return start(program, directory)
+
+
+def start(
+    program: str,
+    directory: str | os.PathLike[str],
+    settings: t.Mapping[str, t.Any] | None = None,
+    programs: str | os.PathLike[str] | None = None,
+) -> RunningEngine:
+    """A private engine from this C(program), dockerd, which keeps its log in C(directory).
+
+    C(settings) is its daemon.json; C(programs) is a folder with a containerd that it is to use. Raises
+    EngineUnavailable.
+    """
+    environment = dict(os.environ)
+    if programs:
+        environment["PATH"] = os.pathsep.join((os.fspath(programs), _search_path()))
+    return _start(program, pathlib.Path(directory).resolve(), settings or {}, environment)
 
 
 def answers(docker_host: str) -> bool:
@@ -140,7 +157,9 @@ def _last_line(text: str) -> str:
 # --- start -----------------------------------------------------------------------------------------------------------
 
 
-def _start(program: str, directory: pathlib.Path) -> RunningEngine:
+def _start(
+    program: str, directory: pathlib.Path, settings: t.Mapping[str, t.Any], environment: t.Mapping[str, str]
+) -> RunningEngine:
     directory.mkdir(parents=True, exist_ok=True)
     # Not mkdtemp: containerd refuses a namespace with two separators in a row, which a random name may have.
     home = pathlib.Path(_short_place(directory)) / f"jcr-engine-{secrets.token_hex(4)}"
@@ -148,7 +167,12 @@ def _start(program: str, directory: pathlib.Path) -> RunningEngine:
     host = f"unix://{home}/docker.sock"
     with open(directory / LOG, "wb") as log:
         process = subprocess.Popen(
-            _command(program, home), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            _command(program, home, settings),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     engine = RunningEngine(host, True, process.pid, str(home), process)
     try:
@@ -169,10 +193,10 @@ def _short_place(directory: pathlib.Path) -> str:
     raise RuntimeError(f"no folder is short enough for the engine's sockets: {', '.join(places)}")
 
 
-def _command(program: str, home: pathlib.Path) -> list[str]:
+def _command(program: str, home: pathlib.Path, settings: t.Mapping[str, t.Any]) -> list[str]:
     """How to start a dockerd that leaves firewall, routing and any other Docker Engine of this machine alone."""
-    # /etc/docker/daemon.json may contradict the options below.
-    (home / "daemon.json").write_text("{}", encoding="utf-8")
+    # Not /etc/docker/daemon.json, which may contradict the options below.
+    (home / "daemon.json").write_text(json.dumps(settings), encoding="utf-8")
     return [
         program,
         f"--config-file={home}/daemon.json",

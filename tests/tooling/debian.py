@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +66,61 @@ def install_packages(packages: Sequence[str], log: Log) -> None:
     with services_not_started():
         log.run("apt-get", *patient, "update", variables=variables)
         log.run("apt-get", *patient, "install", "-y", "--no-install-recommends", *packages, variables=variables)
+
+
+def unpack_packages(packages: Sequence[str], release: str, folder: Path) -> None:
+    """Unpack packages of another Debian release below `folder`, installing nothing; does nothing if they are there.
+
+    They come from where this machine has its own packages from, and apt proves their signatures.
+
+    Raises:
+        StepFailed: this is not Debian, or apt failed; says how.
+    """
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        place = Path(name)
+        apt = ("apt-get", "-q", *private_apt(place, release))
+        run_here(place, *apt, "update")
+        run_here(place, *apt, "download", *packages)
+        for package in place.glob("*.deb"):
+            run_here(place, "dpkg-deb", "-x", str(package), str(place / "unpacked"))
+        (place / "unpacked").replace(folder)
+
+
+def private_apt(place: Path, release: str) -> list[str]:
+    """Options that let apt know one release of Debian only, and keep all it writes in `place`."""
+    keys = ("--format", "$(REPO_URI)", "Origin: Debian", "Component: main", "Created-By: Packages")
+    mirrors = run_here(place, "apt-get", "indextargets", *keys).split()
+    if not mirrors:
+        raise StepFailed(f"apt knows no source of Debian's packages, and so none of its release {release}")
+    (place / "sources.list").write_text(f"deb {mirrors[0]} {release} main\n", encoding="ascii")
+    for name in ("lists/partial", "cache/archives/partial"):
+        (place / name).mkdir(parents=True)
+    options = {
+        "Dir::Etc::SourceList": place / "sources.list",
+        "Dir::Etc::SourceParts": "-",
+        "Dir::State::Lists": place / "lists",
+        "Dir::Cache": place / "cache",
+        "APT::Sandbox::User": "root",
+    }
+    return [text for name, value in options.items() for text in ("-o", f"{name}={value}")]
+
+
+def run_here(place: Path, *command: str) -> str:
+    """What a command prints that works in `place`.
+
+    Raises:
+        StepFailed: it is not there, or failed.
+    """
+    try:
+        done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise StepFailed(f"there is no program {command[0]}") from None
+    if done.returncode:
+        raise StepFailed(f"{' '.join(command)} ended with code {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
 
 
 @contextmanager

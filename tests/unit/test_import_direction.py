@@ -50,7 +50,8 @@ LAYERS = (
     ("_options",),
     ("_archives",),
     ("_target", "_upload", "_remotesource", "_userlogins"),
-    ("_dockerlogin", "_engine", "_xlsx", "_tokens", "_distribution", "_archive"),
+    ("_engine",),
+    ("_dockerlogin", "_enginetransfer", "_xlsx", "_tokens", "_distribution", "_archive"),
     ("_credentialstore", "_engineclient", "_tokencache", "_consolefile", "_dockerarchive"),
     ("_blobupload", "_blobreader", "_pushprobe"),
     ("_engineaddress", "_enginefault", "_stream", "_ocilayout", "_content", "_registrycall"),
@@ -89,7 +90,12 @@ LIBRARIES = ("certifi", "requests", "urllib3", "docker", "openpyxl")
 NETWORK = ("ftplib", "http", "smtplib", "socket", "socketserver", "ssl", "telnetlib", "urllib.request", "xmlrpc")
 ON_THE_NETWORK = ("_transport", "_connection", "_transportfault", "_route", "_engineclient", "_enginefault")
 # Parts of one file's work: nobody else may reach the network through them.
-PARTS = {"_connection": "_transport", "_call": "_client", "_engineclient": "_engine"}
+PARTS = {
+    "_connection": ("_transport",),
+    "_call": ("_client",),
+    "_engineclient": ("_engine", "_enginetransfer"),
+    "_enginetransfer": ("_engine",),
+}
 ANSIBLE_MODULE = "ansible.module_utils.basic"
 
 
@@ -156,8 +162,8 @@ def _utility_fault(stem: str, name: str) -> str | None:
         target = name[len(MODULE_UTILS) + 1 :].split(".")[0]
         if target not in LEVEL:
             return "what is imported has no place in LAYERS"
-        if PARTS.get(target, stem) != stem:
-            return f"it is a part of {PARTS[target]}"
+        if stem not in PARTS.get(target, (stem,)):
+            return f"it is a part of {PARTS[target][0]}"
         return None if LEVEL[target] < LEVEL[stem] else "imports only go down"
     if stem not in ON_THE_NETWORK and any(within(name, part) for part in NETWORK):
         return "the network is the business of few"

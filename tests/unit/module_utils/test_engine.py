@@ -16,10 +16,11 @@ import traceback
 
 import pytest
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _engine, _engineclient
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _engineclient
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
-from ansible_collections.jdcloud.jcr.plugins.module_utils._engine import Engine, image_store
+from ansible_collections.jdcloud.jcr.plugins.module_utils._engine import Engine, image_store, lone_image
 from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import engine_address
+from ansible_collections.jdcloud.jcr.plugins.module_utils._enginetransfer import Transfer
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ConfigurationError,
     DeadlineExceeded,
@@ -236,11 +237,38 @@ def test_a_push_is_given_up_when_the_registry_takes_no_upload(answers):
     assert not isinstance(caught.value, LoginRefused)
 
 
+UNEXPLAINED = "error from registry: some words"  # dockerd 28 with containerd's image store
+
+
+@pytest.mark.parametrize(
+    ("act", "answers", "error"),
+    [
+        ("push", [NOT_THERE, *[reply(401, www_authenticate='Basic realm="r"')] * 2], LoginRefused),
+        ("push", [NOT_THERE, reply(401, www_authenticate='Basic realm="r"'), reply(403, REFUSED)], TransferRefused),
+        ("push", [reply(500, {"message": "unauthorized: the token was released"})], LoginRefused),
+        ("pull", [reply(500, {"message": "unauthorized: the token was released"})], LoginRefused),
+        ("pull", [reply(500, {"message": UNEXPLAINED})], TransferFailed),
+        ("pull", [NOT_THERE], TransferFailed),
+    ],
+)
+def test_the_registry_is_asked_what_its_words_meant(act, answers, error):
+    """The engine passes them on without the code; whether another token would help depends on it."""
+    failed = {"errorDetail": {"message": UNEXPLAINED}, "error": UNEXPLAINED}
+    through_engine, directly = answers[0], answers[1:]
+    with ScriptedServer(*directly) as place, ScriptedServer(VERSION, stream(failed), through_engine) as server:
+        with pytest.raises(JcrError) as caught:
+            engine = engine_at(server)
+            getattr(engine, act)(f"{place.host}/app/web:{TAG}", "jdcloud", PASSWORD, deadline=FOREVER)
+    assert type(caught.value) is error
+    assert caught.value.cause.startswith(UNEXPLAINED)
+    assert len(place.requests) == len(directly)
+
+
 def test_no_password_goes_to_a_loopback_registry_of_an_engine_elsewhere():
     """It would be another program's port here."""
     with ScriptedServer() as place:
         image = ImageReference.parse(f"{place.host}/app/web:1")
-        transfer = _engine._Transfer(None, engine_address("ssh://elsewhere"), image, "jdcloud", PASSWORD, Clock())
+        transfer = Transfer(None, engine_address("ssh://elsewhere"), image, ("jdcloud", PASSWORD), Clock())
         assert transfer._ask_directly(FOREVER) is None
     assert place.requests == []
 
@@ -349,7 +377,7 @@ def test_pull_by_tag():
     assert pulled["repo_digests"] == [f"{NAME}@{OTHER}", f"{NAME}@{DIGEST}"]
     assert [request.target for request in server.requests[1:]] == [
         "/v1.41/images/create?tag=1&fromImage=127.0.0.1%3A1%2Fapp%2Fweb",
-        f"/v1.41/images/{REFERENCE}/json",
+        f"/v1.41/images/{REFERENCE}/json?manifests=1",
     ]
 
 
@@ -358,7 +386,7 @@ def test_pull_by_digest():
         assert pull(server, f"{NAME}@{DIGEST}")["digest"] == DIGEST
     assert [request.target for request in server.requests[1:]] == [
         f"/v1.41/images/create?tag=sha256%3A{DIGEST[7:]}&fromImage=127.0.0.1%3A1%2Fapp%2Fweb",
-        f"/v1.41/images/{NAME}%40{DIGEST}/json",
+        f"/v1.41/images/{NAME}%40{DIGEST}/json?manifests=1",
     ]
 
 
@@ -434,6 +462,7 @@ def test_inspect():
             "os": "linux",
             "architecture": "amd64",
             "created": "1970-01-01T00:00:00Z",
+            "pushed_as": None,
         }
 
 
@@ -483,6 +512,27 @@ def test_remove_of_what_is_in_use():
 )
 def test_image_store(driver_status, store):
     assert image_store({"DriverStatus": driver_status}) == store
+
+
+def part(digest, available=True, kind="image"):
+    """One of the Manifests that dockerd 28 tells of an index."""
+    return {"ID": digest, "Available": available, "Kind": kind}
+
+
+@pytest.mark.parametrize(
+    ("manifests", "digest"),
+    [
+        ([], None),  # the classic store, Podman, and dockerd before 28
+        ([part(DIGEST)], None),  # the whole index
+        ([part(DIGEST), part(OTHER, kind="attestation")], None),
+        ([part(DIGEST), part(OTHER, available=False)], DIGEST),
+        ([part(OTHER, available=False), part(DIGEST), part("x", kind="attestation")], DIGEST),
+        ([part(DIGEST), part(OTHER), part("x", available=False)], None),  # more than one: no push says which
+        ([part(DIGEST, available=False)], None),
+    ],
+)
+def test_what_is_pushed_of_an_index(manifests, digest):
+    assert lone_image(manifests) == digest
 
 
 def test_describe():

@@ -18,6 +18,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import (
     LayerEvent,
     LayerLog,
     layers_of_manifest,
+    transfer_of_manifest,
 )
 from tests.support.fake_clock import FakeClock
 
@@ -166,6 +167,26 @@ def test_a_pull_and_the_containerd_store_call_a_layer_by_its_digest():
     results = [told("9" * 12), told("b" * 12), told("a" * 12, "mounted")]
     found = layers_of_manifest(results, BLOBS, [])
     assert [(layer["digest"], layer["state"]) for layer in found] == [(FIRST, "mounted"), (SECOND, "pushed")]
+
+
+def test_a_push_is_counted_by_the_layers_of_the_registry():
+    layers = [told("9" * 12), told("b" * 12), told("a" * 12, "mounted")]
+    transfer = {"layers_total": 3, "layers_pushed": 2, "layers_existing": 0, "layers_mounted": 1, "bytes_sent": 99}
+    counted = transfer_of_manifest({**transfer, "layers": layers, "seconds": 1.0}, BLOBS, [])
+    assert {name: counted[name] for name in transfer} == {
+        "layers_total": 2,
+        "layers_pushed": 1,
+        "layers_existing": 0,
+        "layers_mounted": 1,
+        "bytes_sent": 20,
+    }
+    assert counted["seconds"] == 1.0
+
+
+@pytest.mark.parametrize("layers", [[], [{"digest": FIRST, "state": "existing", "bytes": 1, "seconds": 0.0}]])
+def test_a_push_that_no_engine_told_of_is_left_as_it_is(layers):
+    transfer = {"layers_total": 1, "bytes_sent": 0, "layers": layers}
+    assert transfer_of_manifest(transfer, BLOBS, []) == transfer
 
 
 def test_equal_layers_are_one():

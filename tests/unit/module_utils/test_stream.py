@@ -223,6 +223,45 @@ def test_an_error_in_a_pull_is_raised_whatever_comes_before():
         ('Put "https://h/v2/app/blobs/uploads/1": EOF', TransferFailed, True),
         ('Patch "https://h/v2/app/blobs/uploads/1": context canceled', TransferFailed, True),
         ("something that no table knows", TransferFailed, False),
+        # dockerd 26 and 28 with containerd's image store, while they pull
+        (
+            'failed to resolve reference "127.0.0.1:5000/app/web:9": 127.0.0.1:5000/app/web:9: not found',
+            ImageNotFound,
+            False,
+        ),
+        (
+            'failed to resolve reference "h/app/web:1": unexpected status from HEAD request to '
+            "https://h/v2/app/web/manifests/1: 401 Unauthorized",
+            LoginRefused,
+            False,
+        ),
+        (
+            "failed to copy: httpReadSeeker: failed open: unexpected status code https://h:443/v2/a/blobs/sha256:85ad: "
+            "429 Too Many Requests - Server message: toomanyrequests: some words",
+            TransferRefused,
+            True,
+        ),
+        (
+            "failed to copy: httpReadSeeker: failed open: unexpected status code https://h/v2/a/blobs/sha256:85ad: "
+            "500 Internal Server Error - Server message: unknown: some words",
+            TransferFailed,
+            True,
+        ),
+        (
+            "failed to copy: httpReadSeeker: failed open: could not fetch content descriptor sha256:85ad "
+            "(application/vnd.docker.container.image.v1+json) from remote: not found",
+            TransferFailed,
+            False,
+        ),
+        ("failed to read expected number of bytes: unexpected EOF", TransferFailed, True),
+        ("short read: expected 418 bytes but got 4: unexpected EOF", TransferFailed, True),
+        (
+            'failed commit on ref "config-sha256:e0f0": commit failed: unexpected commit digest sha256:9a4e, '
+            "expected sha256:e0f0: failed precondition",
+            TransferFailed,
+            False,
+        ),
+        ("error from registry: denied: no", TransferFailed, True),
         ("undenied unauthorizedness", TransferFailed, False),
         ("unknown: no entry", TransferFailed, False),
         ("unauthorized: authentication required", LoginRefused, False),
@@ -235,7 +274,7 @@ def test_an_error_in_a_pull_is_raised_whatever_comes_before():
 )
 def test_words_of_an_engine(text, error, retryable):
     found = classify(text)
-    assert (type(found), found.retryable, found.cause) == (error, retryable, text)
+    assert (type(found), found.retryable, found.cause, found.attempts) == (error, retryable, text, 1)
 
 
 def test_long_words_are_cut_and_put_on_one_line():
