@@ -6,12 +6,18 @@
 
 from __future__ import annotations
 
-import collections
-import fnmatch
 import glob
 import typing as t
 
-from ansible.module_utils.common.validation import check_type_bool, check_type_int, check_type_list
+from ansible.module_utils.common.validation import check_type_bool, check_type_list
+
+from ansible_collections.jdcloud.jcr.plugins.plugin_utils._declaredregistry import (
+    ABSENT,
+    PRESENT,
+    DeclaredRegistry,
+    Entry,
+    declared_twice,
+)
 
 DOCUMENTATION = r"""
 ---
@@ -64,11 +70,6 @@ _value:
   type: dict
 """
 
-ABSENT = "absent"
-PRESENT = "present"
-
-Entry = t.Mapping[str, t.Any]
-
 
 class FilterModule:
     """What Ansible asks for."""
@@ -82,181 +83,91 @@ def estate_steps(
 ) -> dict[str, t.Any]:
     """The steps for C(registries). Raises TypeError for values that the role's specification would have refused."""
     patterns = [str(pattern) for pattern in check_type_list(protected or [])]
-    estate = [_Registry(entry, patterns, state, check_type_bool(force)) for entry in registries]
+    estate = [DeclaredRegistry(entry, patterns, state, check_type_bool(force)) for entry in registries]
     refusals = ["an entry of provision_protected is empty"] if not all(map(str.strip, patterns)) else []
-    refusals += _declared_twice(estate)
+    refusals += declared_twice(estate)
     for registry in estate:
         refusals += registry.refusals()
     present = [registry for registry in estate if not registry.absent]
     return {
         "refusals": refusals,
-        "preflight": [registry.for_preflight() for registry in estate],
-        "delete_repositories": [step for registry in estate for step in registry.deletes()],
-        "delete_registries": [registry.goes() for registry in estate if registry.absent],
-        "create_registries": [registry.given("name", "region", "description") for registry in present],
-        "create_repositories": [step for registry in present for step in registry.has()],
+        "preflight": [_preflight(registry) for registry in estate],
+        "delete_repositories": [step for registry in estate for step in _deleted_repositories(registry)],
+        "delete_registries": [_deleted_registry(registry) for registry in estate if registry.absent],
+        "create_registries": [_created_registry(registry) for registry in present],
+        "create_repositories": [step for registry in present for step in _created_repositories(registry)],
     }
 
 
-class _Registry:
-    """One declared registry, with what the role as a whole says of it."""
-
-    def __init__(self, entry: Entry, protected: t.Sequence[str], state: str, force: bool) -> None:
-        self.entry = {key: value for key, value in entry.items() if value is not None}
-        self.name = str(entry["name"])
-        self.absent = ABSENT in (state, entry.get("state"))
-        self.force = self._flag("force")
-        self._usual_force = force
-        self.repositories = [dict(repository, name=str(repository["name"])) for repository in self._repositories()]
-        # Why the registry may not go, and which of its repositories may not.
-        split = [pattern.partition("/") for pattern in protected]
-        matching = [parts for parts in split if fnmatch.fnmatchcase(self.name, parts[0])]
-        whole = [f"'{registry}' in provision_protected" for registry, slash, _repository in matching if not slash]
-        self.protected_by = ["protected: true", *whole] if self._flag("protected") else whole
-        self.spared = [repository for _registry, slash, repository in matching if slash]
-
-    def _repositories(self) -> t.Sequence[Entry]:
-        return self.entry.get("repositories") or []
-
-    def _flag(self, key: str) -> bool:
-        return check_type_bool(self.entry.get(key) or False)
-
-    @property
-    def purge(self) -> bool:
-        return self._flag("purge")
-
-    @property
-    def going(self) -> list[Entry]:
-        """The repositories that shall not be there."""
-        return [entry for entry in self.repositories if self._goes(entry)]
-
-    @property
-    def staying(self) -> list[Entry]:
-        return [entry for entry in self.repositories if not self._goes(entry)]
-
-    def _goes(self, entry: Entry) -> bool:
-        return self.absent or entry.get("state") == ABSENT
-
-    @property
-    def label(self) -> str:
-        return f"{self.name} in {self.entry['region']}" if self.entry.get("region") else self.name
-
-    def given(self, *keys: str, **more: t.Any) -> dict[str, t.Any]:
-        """A step: these keys as far as they are declared, and more."""
-        told = {key: self.entry[key] for key in keys if key in self.entry}
-        return {**told, "label": self.label, **more}
-
-    # --- what speaks against it --------------------------------------------------------------------------------------
-
-    def refusals(self) -> t.Iterator[str]:
-        for name, count in collections.Counter(entry["name"] for entry in self.repositories).items():
-            if count > 1:
-                yield f"repository '{name}' is declared {count} times in registry '{self.name}'"
-        if check_type_int(self.entry.get("max_delete", 0)) < 0:
-            yield f"max_delete of registry '{self.name}' is less than 0"
-        yield from self._protected()
-        if self.purge and not self.absent:
-            yield from self._purge()
-        elif not self.purge and "purge_patterns" in self.entry:
-            yield f"registry '{self.name}' has purge_patterns, but purge is not true"
-        if self.absent and self.force:
-            for entry in self.repositories:
-                if not check_type_bool(True if entry.get("force") is None else entry["force"]):
-                    yield (
-                        f"registry '{self.name}' shall go by force with all that is in it, but repository "
-                        f"'{entry['name']}' says force: false"
-                    )
-
-    def _protected(self) -> t.Iterator[str]:
-        by = f" ({self.protected_by[0]})" if self.protected_by else ""
-        if self.absent:
-            if by:
-                yield f"registry '{self.name}' shall be deleted, but is protected{by}"
-            elif self.spared:
-                named = f"'{self.name}/{self.spared[0]}'"
-                yield f"registry '{self.name}' shall be deleted, but repositories in it are protected ({named})"
-            return
-        for entry in self.going:
-            what = f"repository '{entry['name']}' of registry '{self.name}' shall be deleted, but "
-            if by:
-                yield f"{what}the registry is protected{by}"
-            elif any(fnmatch.fnmatchcase(entry["name"], pattern) for pattern in self.spared):
-                yield f"{what}is protected in provision_protected"
-        if by and self.purge:
-            yield f"registry '{self.name}' has purge: true, which deletes repositories, but it is protected{by}"
-
-    def _purge(self) -> t.Iterator[str]:
-        if not self.staying and not self._flag("allow_empty"):
-            yield (
-                f"registry '{self.name}' has purge: true and no repositories, so that nothing would stay; "
-                "allow_empty: true lets it"
-            )
-        if "purge_patterns" in self.entry:
-            patterns = [str(pattern) for pattern in check_type_list(self.entry["purge_patterns"])]
-            if not all(pattern.strip() for pattern in patterns or [""]):
-                yield f"purge_patterns of registry '{self.name}' is empty, or has an empty pattern"
-
-    # --- the steps ---------------------------------------------------------------------------------------------------
-
-    def for_preflight(self) -> dict[str, t.Any]:
-        repositories = [
-            {key: entry[key] for key in ("name", "description", "state") if entry.get(key) is not None}
-            for entry in self.repositories
-        ]
-        step = self.given("name", "region", "description", state=ABSENT if self.absent else PRESENT)
-        if self.purge and not self.absent:
-            spared = {"purge_exclude": self.spared} if self.spared else {}
-            step.update(self.given("purge_patterns", purge=True, **spared))
-        del step["label"]
-        return {**step, "repositories": repositories}
-
-    def deletes(self) -> t.Iterator[dict[str, t.Any]]:
-        """For repositories that may hold images, and for those that may not; nothing where the registry's own delete
-        takes them along, so that one plan and one cap are about all that is in it."""
-        if self.absent and self.force:
-            return
-        for forced in (False, True):
-            names = [{"name": entry["name"]} for entry in self.going if self._forced(entry) is forced]
-            if names:
-                label = f"{self.label}: {_counted(names)}{' with all images' if forced else ''}"
-                step = {"registry": self.name, "repositories": names, "state": ABSENT, "force": forced}
-                yield {**self.given("region", **step), "label": label}
-
-    def _forced(self, entry: Entry) -> bool:
-        own = entry.get("force")
-        return self._usual_force if own is None else check_type_bool(own)
-
-    def goes(self) -> dict[str, t.Any]:
-        step = self.given("name", "region", *(["max_delete"] if self.force else []), force=self.force)
-        return {**step, "label": f"{self.label}, with all that is in it" if self.force else self.label}
-
-    def has(self) -> t.Iterator[dict[str, t.Any]]:
-        """One step; none where there is nothing to look at."""
-        keys = ("name", "description")
-        staying = [{key: entry[key] for key in keys if entry.get(key) is not None} for entry in self.staying]
-        if self.purge:
-            # A prediction still finds what the step before deletes.
-            spared = [*self.spared, *(glob.escape(entry["name"]) for entry in self.going)]
-            force = self.force if "force" in self.entry else self._usual_force
-            options = {"purge": True, "force": force, **({"purge_exclude": spared} if spared else {})}
-            step = self.given("region", "purge_patterns", "max_delete", "allow_empty", registry=self.name, **options)
-            yield {**step, "repositories": staying, "label": f"{self.label}: {_counted(staying)} and no others"}
-        elif staying:
-            step = self.given("region", registry=self.name, repositories=staying)
-            yield {**step, "label": f"{self.label}: {_counted(staying)}"}
+# --- the steps of one registry ---------------------------------------------------------------------------------------
 
 
-def _declared_twice(estate: t.Iterable[_Registry]) -> t.Iterator[str]:
-    """Registries of the same name in one region; where one names none, it cannot be told that it is another one."""
-    regions: dict[str, list[t.Any]] = {}
-    for registry in estate:
-        regions.setdefault(registry.name, []).append(registry.entry.get("region"))
-    for name, named in regions.items():
-        twice = sorted({region for region in named if region and named.count(region) > 1})
-        if twice:
-            yield f"registry '{name}' is declared more than once in {', '.join(twice)}"
-        elif len(named) > 1 and not all(named):
-            yield f"registry '{name}' is declared more than once, and not each time with its region"
+def _label(registry: DeclaredRegistry) -> str:
+    region = registry.entry.get("region")
+    return f"{registry.name} in {region}" if region else registry.name
+
+
+def _given(declared: DeclaredRegistry, /, *keys: str, **more: t.Any) -> dict[str, t.Any]:
+    """These keys as far as they are declared, and more."""
+    return {**{key: declared.entry[key] for key in keys if key in declared.entry}, **more}
+
+
+def _preflight(registry: DeclaredRegistry) -> dict[str, t.Any]:
+    repositories = [
+        {
+            **{key: entry[key] for key in ("name", "description", "state") if entry.get(key) is not None},
+            **({"force": registry.forced(entry)} if registry.goes(entry) else {}),
+        }
+        for entry in registry.repositories
+    ]
+    step = _given(registry, "name", "region", "description", "max_delete", repositories=repositories)
+    if registry.absent:
+        return {**step, "state": ABSENT, "force": registry.force}
+    if not registry.purge:
+        return {**step, "state": PRESENT}
+    spared = {"purge_exclude": registry.spared} if registry.spared else {}
+    purge = _given(registry, "purge_patterns", purge=True, force=registry.purge_force, **spared)
+    return {**step, "state": PRESENT, **purge}
+
+
+def _deleted_repositories(registry: DeclaredRegistry) -> t.Iterator[dict[str, t.Any]]:
+    """For those that may hold images, and for those that may not; nothing where the registry's own delete takes them
+    along, so that one plan and one cap are about all that is in it."""
+    if registry.absent and registry.force:
+        return
+    for forced in (False, True):
+        names = [{"name": entry["name"]} for entry in registry.going if registry.forced(entry) is forced]
+        if names:
+            label = f"{_label(registry)}: {_counted(names)}{' with all images' if forced else ''}"
+            step = {"registry": registry.name, "repositories": names, "state": ABSENT, "force": forced}
+            yield _given(registry, "region", **step, label=label)
+
+
+def _deleted_registry(registry: DeclaredRegistry) -> dict[str, t.Any]:
+    if not registry.force:
+        return _given(registry, "name", "region", force=False, label=_label(registry))
+    label = f"{_label(registry)}, with all that is in it"
+    return _given(registry, "name", "region", "max_delete", force=True, label=label)
+
+
+def _created_registry(registry: DeclaredRegistry) -> dict[str, t.Any]:
+    return _given(registry, "name", "region", "description", label=_label(registry))
+
+
+def _created_repositories(registry: DeclaredRegistry) -> t.Iterator[dict[str, t.Any]]:
+    """One step, with the purge; none where there is nothing to look at."""
+    keys = ("name", "description")
+    staying = [{key: entry[key] for key in keys if entry.get(key) is not None} for entry in registry.staying]
+    label = f"{_label(registry)}: {_counted(staying)}"
+    step = _given(registry, "region", registry=registry.name, repositories=staying, label=label)
+    if registry.purge:
+        # A prediction still finds what the step before deletes.
+        spared = [*registry.spared, *(glob.escape(entry["name"]) for entry in registry.going)]
+        options = {"purge": True, "force": registry.purge_force, **({"purge_exclude": spared} if spared else {})}
+        more = _given(registry, "purge_patterns", "max_delete", "allow_empty", **options)
+        yield {**step, **more, "label": f"{label} and no others"}
+    elif staying:
+        yield step
 
 
 def _counted(entries: t.Sequence[t.Any]) -> str:

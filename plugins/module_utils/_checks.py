@@ -16,7 +16,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _purge, _reference, _rules
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _deletions, _purge, _reference, _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     AlreadyExists,
     ConfigurationError,
@@ -48,6 +48,7 @@ _UNKNOWN = "it is not known whether the registry exists"
 _LEAVING = "is taken; by the one in another region that is declared absent, it seems"
 
 Rule = t.Callable[[str], t.Any]
+Fields = t.Mapping[str, t.Any]
 
 
 # --- one registry ----------------------------------------------------------------------------------------------------
@@ -67,6 +68,13 @@ class Place:
     params: t.Mapping[str, t.Any]
     scattered: frozenset[str] = frozenset()
     leaving: frozenset[str] = frozenset()
+    _listed: dict[str, dict[str, Fields]] = dataclasses.field(default_factory=dict)
+
+    def repositories(self, registry: str) -> t.Mapping[str, Fields]:
+        """The repositories of a registry that exists, by their names, listed once."""
+        if registry not in self._listed:
+            self._listed[registry] = {found["name"]: found for found in self.session.client.repositories(registry)}
+        return self._listed[registry]
 
     def rule(self, documented: Rule, addressable: Rule) -> Rule:
         """The rule that a name to create has to follow, by O(validate_names)."""
@@ -77,6 +85,7 @@ def registry_rows(place: Place, declared: Registry) -> tuple[list[Row], bool | N
     """All rows of one registry, and whether it exists: None where that could not be found out."""
     name_row, exists = _registry_name(place, declared)
     rows = [name_row, *_descriptions(declared), *_repositories(place, declared, exists)]
+    rows += _deletes(place, declared) if exists and declared.deletes else []
     if declared.present:
         rows.append(_registry_host(place, declared, exists))
         if declared.tokens_needed:
@@ -138,7 +147,7 @@ def _repositories(place: Place, declared: Registry, exists: bool | None) -> list
         return []
     obj = f"repositories of {_the(declared)}"
     try:
-        there = {found["name"] for found in place.session.client.repositories(declared.name)} if exists else set()
+        there = place.repositories(declared.name).keys() if exists else set()
     except JcrError as error:
         return [*_bad_names(place, declared, frozenset()), _trouble("repository_names", obj, error)]
     new = [entry.name for entry in declared.repositories if entry.present and entry.name not in there]
@@ -158,6 +167,19 @@ def _repositories(place: Place, declared: Registry, exists: bool | None) -> list
         ok("repository_names", obj, f"{present} exist, {len(free)} can be created"),
         _room(place, obj, used=len(there), create=len(free), delete=delete),
     ]
+
+
+def _deletes(place: Place, declared: Registry) -> list[Row]:
+    """A row for what keeps a run from deleting, or one for all that it will delete; none where nothing goes."""
+    obj = _the(declared)
+    try:
+        there = place.repositories(declared.name)
+        if declared.force and not declared.present:
+            images = place.session.client.images(declared.name, None)
+            return [_deletions.cascade(obj, declared, there, images)]
+    except JcrError as error:
+        return [] if declared.repositories and declared.present else [_trouble("deletes", obj, error)]
+    return _deletions.rows(obj, declared, there)
 
 
 def _without(rows: t.Iterable[Row], declared: Registry, names: t.Iterable[str]) -> list[str]:

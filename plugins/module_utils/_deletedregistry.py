@@ -190,6 +190,7 @@ class DeletedRegistry(RegistryResource):
             error.cause = f"{error.cause.rstrip('.')}; {_cascade.in_words(deleted)} had been deleted before"
             error.cause += f", {_cascade.in_words(not_tried)} had not been tried yet" if not_tried else ""
         error.result = {
+            "region": self.session.region,
             "deleted": _cascade.counted(deleted),
             "failed_at": vars(_cascade.Item.of(self._begun)) if self._begun in undone else None,
             "not_tried": _cascade.counted(not_tried),
@@ -197,4 +198,4 @@ class DeletedRegistry(RegistryResource):
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
         deleted = _cascade.counted(change.key for change in plan.to_do(DELETE))
-        return {"registry": None, "deleted": deleted}
+        return {"registry": None, "region": self.session.region, "deleted": deleted}

@@ -19,11 +19,12 @@ ABSENT, PRESENT = "absent", "present"
 
 @dataclasses.dataclass(frozen=True)
 class Repository:
-    """A repository that shall be there, or (C(present=False)) shall not."""
+    """A repository that shall be there, or (C(present=False)) shall not; with C(force) it may hold images then."""
 
     name: str
     description: str | None = None
     present: bool = True
+    force: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Registry:
     """A registry in one region; C(images) are local sources, C(tokens_needed) counts the tokens that a run may take.
 
     With C(purge), repositories that are not declared go if they match C(purge_patterns) (None: any) and none of
-    C(purge_exclude).
+    C(purge_exclude). With C(force) purged repositories may hold images, and a registry that shall not be there goes
+    with all that is in it. C(max_delete) is the most that purge or force may delete.
     """
 
     name: str
@@ -44,6 +46,13 @@ class Registry:
     purge: bool = False
     purge_patterns: tuple[str, ...] | None = None
     purge_exclude: tuple[str, ...] = ()
+    force: bool = False
+    max_delete: int = 10
+
+    @property
+    def deletes(self) -> bool:
+        """Whether something is to go, if it is there."""
+        return not self.present or self.purge or not all(repository.present for repository in self.repositories)
 
 
 def declared(entries: t.Iterable[t.Mapping[str, t.Any]], region: str, tokens_needed: int | None) -> list[Registry]:
@@ -73,6 +82,9 @@ def _registry(entry: t.Mapping[str, t.Any], region: str, tokens_needed: int | No
         needed = 1 if images else 0
     if needed < 0:
         raise ConfigurationError(f"tokens_needed of registry '{name}' is {needed}", cure="Choose 0 or more.")
+    cap = Registry.max_delete if entry.get("max_delete") is None else entry["max_delete"]
+    if cap < 0:
+        raise ConfigurationError(f"max_delete of registry '{name}' is {cap}", cure="Choose 0 or more.")
     repositories = tuple(_repository(raw, name) for raw in entry.get("repositories") or ())
     names = [repository.name for repository in repositories]
     twice = next((again for again in names if names.count(again) > 1), None) if len(set(names)) < len(names) else None
@@ -91,6 +103,8 @@ def _registry(entry: t.Mapping[str, t.Any], region: str, tokens_needed: int | No
         bool(entry.get("purge")),
         None if entry.get("purge_patterns") is None else tuple(entry["purge_patterns"]),
         tuple(entry.get("purge_exclude") or ()),
+        bool(entry.get("force")),
+        cap,
     )
 
 
@@ -105,4 +119,5 @@ def _repository(raw: t.Any, registry: str) -> Repository:
             f"an entry in repositories of registry '{registry}' cannot be understood: {str(raw)[:80]!r}",
             cure="Give a name, or name, description and state (present or absent).",
         )
-    return Repository(name, description, state == PRESENT)
+    force = str(fields.get("force")).lower() in ("true", "yes", "on", "1")  # as YAML or a template may give it
+    return Repository(name, description, state == PRESENT, force)

@@ -101,4 +101,4 @@ class PresentRegistry(RegistryResource):
             "created_at": None,
         }
         told = {key: value for key, value in registry.items() if key != "uri" or value}
-        return {"registry": {**foreseen, **told}}
+        return {"registry": {**foreseen, **told}, "region": self.session.region}

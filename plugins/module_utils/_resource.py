@@ -140,7 +140,8 @@ def _perform(host: Host, resource: Resource) -> dict[str, t.Any]:
     if resource.fixed:
         result["drift"] = _told_drift(plan)
     if host.diff_mode and resource.shown:
-        result["diff"] = plan.diff(resource.shown)
+        about = " ".join(resource.purpose())
+        result["diff"] = {**plan.diff(resource.shown), "before_header": about, "after_header": about}
     return result
 
 

@@ -49,6 +49,8 @@ SPEC = ArgumentSpec(
                 "purge": {"type": "bool", "default": False},
                 "purge_patterns": {"type": "list", "elements": "str"},
                 "purge_exclude": {"type": "list", "elements": "str"},
+                "force": {"type": "bool", "default": False},
+                "max_delete": {"type": "int", "default": 10},
                 "images": {"type": "list", "elements": "str", "default": []},
                 "tokens_needed": {"type": "int", "no_log": False},
             },

@@ -13,8 +13,8 @@ version_added: 0.2.0
 description:
   - Looks at everything that could stop a run, before anything is written, and tells all of it at once in one table.
   - "The checks are: the endpoint (name, connection, TLS), the access key, the local clock, the regions; for each
-    declared registry its name, its description, the names of its repositories, its quota, its host, and the tokens of
-    this hour; and the Docker Engine with the images that are to be pushed."
+    declared registry its name, its description, the names of its repositories, what is to be deleted, its quota, its
+    host, and the tokens of this hour; and the Docker Engine with the images that are to be pushed."
   - A check that fails does not stop the others. One that cannot be made says why.
   - Nothing is written and no token is issued, in check mode and out of it; it never reports a change.
   - The service is asked by the controller, the Docker Engine is that of the task's host.
@@ -44,8 +44,8 @@ options:
         default: present
       repositories:
         description:
-          - The repositories of the registry, each by its name or as a dictionary with C(name), C(description) and
-            C(state) (V(present) or V(absent)).
+          - The repositories of the registry, each by its name or as a dictionary with C(name), C(description),
+            C(state) (V(present) or V(absent)) and C(force), whether one that is deleted may hold images.
           - Further keys are passed over, so that the list of another task can be given as it is.
         type: list
         elements: raw
@@ -62,6 +62,18 @@ options:
         description: Which of them not; as in M(jdcloud.jcr.jcr_repository).
         type: list
         elements: str
+      force:
+        description:
+          - With V(state=absent), whether the registry goes with all that is in it. Without it, the run is taken to
+            delete the repositories that are declared first, and then the registry.
+          - With V(purge=true), whether repositories that hold images are purged as well.
+        type: bool
+        default: false
+      max_delete:
+        description: The most repositories that O(registries[].purge), and repositories and images that
+          O(registries[].force) may delete.
+        type: int
+        default: 10
       images:
         description: Local images that a run pushes into this registry.
         type: list
@@ -102,6 +114,8 @@ notes:
     modules of this collection follow its time, other clients may not.
   - Registry hosts are asked without credentials. One that cannot be reached is a failure only where tokens are needed
     or images pushed, and a warning otherwise.
+  - What is to be deleted is judged by what is there now, in check mode, too. What an earlier task of the real run would
+    delete, images for example, is still in the way then.
   - The quota of repositories counts for each registry. The service itself is asked about the names of at most 100 new
     repositories of a registry.
   - The service does not tell how old the valid tokens are that others issued; where they may use up this hour's
@@ -132,7 +146,20 @@ EXAMPLES = r"""
           - name: shop/worker
             description: Everything that runs at night
 
-- name: See the same for an estate in two regions
+- name: See whether a registry can go with all that is in it, and another one without what nobody declares
+  jdcloud.jcr.jcr_preflight:
+    registries:
+      - name: myshop-lab
+        state: absent
+        force: true
+        max_delete: 50
+      - name: myshop
+        repositories: [shop/web]
+        purge: true
+        purge_patterns: [try/*]
+        max_delete: 20
+
+- name: See whether an estate in two regions can be had
   jdcloud.jcr.jcr_preflight:
     registries:
       - name: myshop
@@ -171,8 +198,8 @@ checks:
     check:
       description:
         - What was checked. V(endpoint), V(credentials), V(clock) and V(region); for a registry V(registry_name),
-          V(description), V(repository_names) and V(repository_name) (a bad one), V(quota), V(registry_host) and
-          V(token_budget); V(engine) and V(image).
+          V(description), V(repository_names) and V(repository_name) (a bad one), V(deletes), V(quota),
+          V(registry_host) and V(token_budget); V(engine) and V(image).
       returned: always
       type: str
       sample: quota

@@ -167,6 +167,11 @@ registry:
       returned: always
       type: str
       sample: "2026-01-01T12:34:56Z"
+region:
+  description: The region in which the registry is, or is not.
+  returned: success; failure, once deleting has begun
+  type: str
+  sample: cn-north-1
 deleted:
   description:
     - What was deleted, in check mode what would be.

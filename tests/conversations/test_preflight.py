@@ -16,6 +16,7 @@ import typing as t
 
 import pytest
 
+from tests.support.contents import fill
 from tests.support.emulator import RunningEmulator
 from tests.support.failures import ERROR_KEYS
 from tests.support.scripted_server import ScriptedServer, reply
@@ -463,7 +464,44 @@ def test_what_shall_go(account: Account, run: Run) -> None:
     look = Look(account, run, registries=gone)
     assert look.but(OK) == set()
     assert look.one("registry_name", f"never in {HERE}")[1] == "is not there"
-    assert look.verdicts().keys() == {"endpoint", "credentials", "clock", "region", "registry_name", "quota"}
+    assert look.verdicts().keys() == {"endpoint", "credentials", "clock", "region", "registry_name", "deletes", "quota"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (
+            {"repositories": ["shop/web"], "state": "absent"},
+            "it cannot go with 1 repository in it that is not declared",
+        ),
+        ({"repositories": ["shop/web", "shop/cart"], "state": "absent"}, "there are images in 'shop/cart'"),
+        ({"state": "absent", "force": True, "max_delete": 2}, "2 repositories and 1 image in it, 3 in all, but max_"),
+        ({"repositories": ["shop/cart"], "purge": True, "max_delete": 0}, "1 repository would be purged, but max_del"),
+        ({"repositories": ["shop/web"], "purge": True}, "there are images in 'shop/cart', and force is not set"),
+    ],
+)
+def test_what_cannot_go(account: Account, run: Run, wanted: dict[str, t.Any], told: str) -> None:
+    fill(account.emulator, "myshop", {"shop/web": [], "shop/cart": ["1.0"]})
+    look = Look(account, run, registries=[{"name": "myshop", **wanted}])
+    assert look.but(OK) == {"deletes"}
+    verdict, message, cure = look.one("deletes")
+    assert (verdict, bool(cure)) == (FAIL, True)
+    assert told in message
+
+
+def test_nothing_is_listed_for_deletes_where_nothing_goes(account: Account, run: Run) -> None:
+    made(account, {"name": "myshop"})
+    look = Look(account, run, registries=[{"name": "myshop"}])
+    assert "deletes" not in look.verdicts()
+    assert "describeRepositories" not in [entry["operation"] for entry in look.requests]
+
+
+def test_a_policy_that_forbids_to_list_what_goes(account: Account, run: Run) -> None:
+    made(account, {"name": "myshop"})
+    refused = {"match": {"operation": "describeRepositories"}, "times": None, "action": {"status": {"http": 403}}}
+    account.emulator.faults([refused])
+    verdict, message, _cure = Look(account, run, registries=[{"name": "myshop", "state": "absent"}]).one("deletes")
+    assert (verdict, NOT_CHECKED in message) == (WARN, True)
 
 
 def test_many_new_repositories(account: Account) -> None:

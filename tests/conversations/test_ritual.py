@@ -98,7 +98,7 @@ def test_ritual_of_a_cascade(account: Account, run: Run) -> None:
         done = ok(run(account, "jcr_registry", wish))
         assert (done["changed"], done["deleted"]["images"]) == (changed, images)
         assert done == predicted
-        assert done.keys() == {"changed", "registry", "deleted", "drift", "diff"}
+        assert done.keys() == {"changed", "registry", "region", "deleted", "drift", "diff"}
 
 
 @pytest.mark.parametrize(("name", "options", "first"), OBJECTS, ids=[row[0] for row in OBJECTS])

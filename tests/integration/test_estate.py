@@ -120,9 +120,9 @@ def test_all_that_can_become_of_it(books: Playbooks, emulator: RunningEmulator) 
     assert sums(run) == [
         "- repository estate-north/shop/old in cn-north-1",
         "- repository estate-north/shop/full in cn-north-1",
-        "- registry estate-gone, with 3 images",
-        "- repository estate-gone/lab/one",
-        "- repository estate-gone/lab/two",
+        "- registry estate-gone in cn-north-1, with 3 images",
+        "- repository estate-gone/lab/one in cn-north-1",
+        "- repository estate-gone/lab/two in cn-north-1",
         "- repository estate-north/stray in cn-north-1",
         "+ repository estate-north/shop/new in cn-north-1",
         "~ repository estate-north/shop/web in cn-north-1: description is 'Before', declared is 'After'",
@@ -175,13 +175,65 @@ def test_a_teardown_that_would_take_what_is_protected(books: Playbooks, emulator
 
 
 def test_a_cap_leaves_the_registry_as_it_is(books: Playbooks, emulator: RunningEmulator) -> None:
+    """The preflight knows it before anything is written; without one the task does, and the sums tell what is left."""
     succeeded(books.run("provision", estate({"name": "estate-north", "repositories": named(*SHOP)})))
     purge = {"name": "estate-north", "purge": True, "max_delete": 1, "repositories": named("shop/web", "shop/new")}
+    wanted = estate({"name": "estate-new"}, purge)
+    before = len(emulator.requests())
     for options in ([], ["--check"]):
-        run = books.run("provision", estate(purge), *options)
+        run = books.run("provision", wanted, *options)
         assert run.code != 0
+        assert "2 repositories would be purged, but max_delete is 1: 'shop/cart', 'shop/search'" in run.failure
+    assert writes(emulator, before) == []
+    for options in (["--check"], []):
+        run = books.run("provision", {**wanted, "provision_preflight": False}, *options)
         assert "2 repositories would be deleted, max_delete is 1: 'shop/cart', 'shop/search'" in run.failure
-    assert held(emulator) == {"estate-north": sorted(SHOP)}
+        assert sums(run)[-1] == "created: 1, deleted: 0, drifted: 0, unchanged: 1, failed: 1, not tried: 2"
+    assert held(emulator) == {"estate-new": [], "estate-north": sorted(SHOP)}
+
+
+def test_a_registry_is_not_taken_apart_when_it_cannot_go(books: Playbooks, emulator: RunningEmulator) -> None:
+    """It has one repository more than was declared, so that it stays; then those that were declared stay, too."""
+    had = {"name": "estate-north", "repositories": named(*SHOP)}
+    succeeded(books.run("provision", estate(had)))
+    before = len(emulator.requests())
+    for options in (["--check"], []):
+        run = books.run("provision", estate({**had, "state": "absent", "repositories": named(*SHOP[1:])}), *options)
+        assert "it cannot go with 1 repository in it that is not declared: 'shop/web'" in run.failure
+    assert writes(emulator, before) == []
+    planned_and_done(books, emulator, estate({**had, "state": "absent"}))
+    assert held(emulator) == {}
+
+
+def test_what_fails_is_summed_up(books: Playbooks, emulator: RunningEmulator) -> None:
+    """Of two turns of the role in one play: the second one does not come to all tasks, and tells only of its own."""
+    content = textwrap.dedent("""
+        - hosts: all
+          gather_facts: false
+          tasks:
+            - ansible.builtin.include_role: {name: jdcloud.jcr.provision}
+              vars:
+                provision_registries: [{name: estate-one, repositories: [{name: shop/web}]}]
+            - ansible.builtin.include_role: {name: jdcloud.jcr.provision}
+              vars:
+                provision_registries:
+                  - {name: estate-two, repositories: [{name: shop/web}, {name: shop/cart}]}
+                  - {name: estate-three}
+    """)
+    refusal = {"status": {"http": 400, "status": "FAILED_PRECONDITION", "message": "not now"}}
+    match = {"operation": "createRegistry", "nth": 2}
+    emulator.faults([{"match": match, "times": 1, "action": refusal}])
+    two_hosts = "[all]\none ansible_connection=local\ntwo ansible_connection=local\n"
+    run = books.play(content, inventory=two_hosts)
+    assert run.code != 0
+    assert sums(run) == [
+        "+ registry estate-three in cn-north-1",
+        "! create registry 'estate-two' in cn-north-1: the service answered 400 FAILED_PRECONDITION: not now",
+        "created: 1, deleted: 0, drifted: 0, unchanged: 0, failed: 1, not tried: 2",
+    ]
+    again = succeeded(books.play(content, inventory=two_hosts))
+    assert sums(again)[-1] == "created: 3, deleted: 0, drifted: 0, unchanged: 1"
+    assert held(emulator) == {"estate-one": ["shop/web"], "estate-three": [], "estate-two": ["shop/cart", "shop/web"]}
 
 
 def test_purged_repositories_make_room(books: Playbooks, emulator: RunningEmulator) -> None:

@@ -66,6 +66,7 @@ LAYERS = (
     ("_transportfault",),
     ("_route",),
     ("_secrets",),
+    ("_deletions",),
     ("_imagechoice", "_purge", "_repositoryreport"),
     ("_declared", "_bulk", "_listing", "_progressfile", "_selection", "_imagegraph", "_placeholder", "_tagguards"),
     ("_models", "_plan", "_cascade", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),

@@ -48,7 +48,7 @@ def test_the_most():
         (
             Repository("shop/web"),
             Repository("2026"),
-            Repository("shop/worker", "By night", False),
+            Repository("shop/worker", "By night", False, True),
             Repository("shop/cron"),
         ),
         ("web:build",),
@@ -85,6 +85,7 @@ def test_the_same_name_in_two_regions_is_two_registries():
             "repository 'x' is declared twice",
         ),
         ([{"name": "a", "tokens_needed": -1}], "tokens_needed of registry 'a' is -1"),
+        ([{"name": "a", "max_delete": -1}], "max_delete of registry 'a' is -1"),
         *(
             ([{"name": "a", "repositories": [entry]}], "repositories of registry 'a' cannot be understood")
             for entry in (
@@ -106,6 +107,28 @@ def test_what_contradicts_itself_or_cannot_be_understood(entries, cause):
         declared(entries, HERE, None)
     assert cause in caught.value.cause
     assert caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("entry", "deletes"),
+    [
+        ({}, False),
+        ({"repositories": ["shop/web"], "force": True}, False),
+        ({"repositories": ["shop/web", {"name": "shop/old", "state": "absent"}]}, True),
+        ({"purge": True}, True),
+        ({"state": "absent"}, True),
+    ],
+)
+def test_whether_something_is_to_go(entry, deletes):
+    assert one(entry).deletes is deletes
+
+
+@pytest.mark.parametrize(
+    ("force", "forced"), [(None, False), (True, True), (False, False), ("yes", True), ("True", True), ("no", False)]
+)
+def test_force_as_templates_may_give_it(force, forced):
+    (repository,) = one({"repositories": [{"name": "shop/web", "state": "absent", "force": force}]}).repositories
+    assert repository.force is forced
 
 
 def test_a_large_estate_is_read_at_once():

@@ -32,6 +32,9 @@ class FakeHost:
         self.warnings.append(text)
 
 
+ABOUT = dict.fromkeys(("before_header", "after_header"), "arrange the shelf")  # what a diff says that it is about
+
+
 class Shelf(_resource.Resource):
     """Things with a label that can be changed and a colour that cannot; a dictionary is the service."""
 
@@ -105,7 +108,7 @@ def test_prediction_run_and_second_run_agree(there, wish, changed, then):
 def test_diff_shows_settable_fields_only():
     service = {"a": {"label": "x", "made_at": "noon"}}
     result = _resource.run(FakeHost(), lambda host: Shelf(service, {"a": None}))
-    assert result["diff"] == {"before": {"a": {"label": "x"}}, "after": {}}
+    assert result["diff"] == {"before": {"a": {"label": "x"}}, "after": {}, **ABOUT}
 
 
 def test_no_diff_unless_asked_for():
@@ -227,7 +230,7 @@ def test_what_we_did_counts_although_the_rest_was_done_by_others():
     shelf = Shelf({"a": {}, "b": {}}, {"a": None, "b": None}, Crowd("a", NotFound("gone")))
     result = _resource.run(FakeHost(), lambda host: shelf)
     assert result["changed"] is True
-    assert result["diff"] == {"before": {"a": {}}, "after": {}}
+    assert result["diff"] == {"before": {"a": {}}, "after": {}, **ABOUT}
 
 
 def test_rest_is_done_after_an_object_that_others_dealt_with():
@@ -340,7 +343,7 @@ def test_a_lost_answer_among_others_is_settled_by_reading():
     tray = Tray({}, WISH, {"b": UnknownOutcome("lost")}, lost="b")
     result = _resource.run(FakeHost(), lambda host: tray)
     assert result["changed"] is True
-    assert result["diff"] == {"before": {}, "after": WISH}
+    assert result["diff"] == {"before": {}, "after": WISH, **ABOUT}
     assert tray.sent == ["a", "b", "c", "d"]
 
 
@@ -353,7 +356,7 @@ def test_what_reading_shows_to_be_undone_is_done_then():
 def test_what_others_created_is_unchanged_and_the_rest_is_ours():
     tray = Tray({}, WISH, {"b": AlreadyExists("there")}, others="b")
     result = _resource.run(FakeHost(), lambda host: tray)
-    assert result["diff"] == {"before": {"b": {"colour": "red"}}, "after": {**WISH}}
+    assert result["diff"] == {"before": {"b": {"colour": "red"}}, "after": WISH, **ABOUT}
 
 
 def test_a_lost_answer_does_not_claim_what_others_did():

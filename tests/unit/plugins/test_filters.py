@@ -11,7 +11,7 @@ import pathlib
 import pytest
 import yaml
 
-from ansible_collections.jdcloud.jcr.plugins.filter.estate_result import LISTED, FilterModule, estate_result
+from ansible_collections.jdcloud.jcr.plugins.filter.estate_result import LISTED, TASKS, FilterModule, estate_result
 from ansible_collections.jdcloud.jcr.plugins.filter.estate_steps import estate_steps
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -66,20 +66,21 @@ def test_what_the_preflight_is_told():
             "name": "myshop",
             "description": "The shop",
             "state": "absent",
+            "force": False,
             "repositories": [
-                {"name": "shop/web", "description": "Front end"},
-                {"name": "shop/old", "state": "absent"},
-                {"name": "shop/older", "state": "absent"},
+                {"name": "shop/web", "description": "Front end", "force": False},
+                {"name": "shop/old", "state": "absent", "force": True},
+                {"name": "shop/older", "state": "absent", "force": False},
             ],
         },
-        {"name": "myshop-east", "region": "cn-east-2", "state": "absent", "repositories": []},
+        {"name": "myshop-east", "region": "cn-east-2", "state": "absent", "force": False, "repositories": []},
     ]
 
 
 def test_the_preflight_is_told_of_a_purge():
-    entry = {**EAST, "purge": True, "purge_patterns": ["try/*"], "allow_empty": True}
+    entry = {**EAST, "purge": True, "purge_patterns": ["try/*"], "allow_empty": True, "max_delete": 3}
     purge = {"name": "myshop-east", "region": "cn-east-2", "state": "present", "repositories": [], "purge": True}
-    told = {**purge, "purge_patterns": ["try/*"], "purge_exclude": ["base"]}
+    told = {**purge, "purge_patterns": ["try/*"], "purge_exclude": ["base"], "force": False, "max_delete": 3}
     assert estate_steps([entry], protected=["*/base"])["preflight"] == [told]
     assert "purge" not in estate_steps([entry], state="absent")["preflight"][0]
 
@@ -187,6 +188,14 @@ def test_what_stays_may_be_protected():
         ([{"name": "abcd", "purge_patterns": ["a"]}], "has purge_patterns, but purge is not true"),
         ([{**SHOP, "purge": True, "purge_patterns": []}], "purge_patterns of registry 'myshop' is empty"),
         ([{**SHOP, "purge": True, "purge_patterns": [""]}], "purge_patterns of registry 'myshop' is empty"),
+        (
+            [EAST, {"name": "Shop"}],
+            "registry name 'Shop' contains 'S' (The name of a registry has at most 32 characters",
+        ),
+        ([{"name": "abcd", "repositories": [{"name": "ab"}, {"name": "A/b"}]}], "Did you mean 'a/b'?)"),
+        ([{"name": "abcd", "state": "absent", "repositories": [{"name": "a//b"}]}], "name 'a//b' has an empty stage"),
+        ([{"name": "abcd", "description": "d" * 257}], "has 257 characters"),
+        ([{"name": "abcd", "repositories": [{"name": "ab", "description": "d" * 257}]}], "has 257 characters"),
         ([{"name": "abcd", "max_delete": -1}], "max_delete of registry 'abcd' is less than 0"),
         (
             [{"name": "abcd", "state": "absent", "force": True, "repositories": [{"name": "ab", "force": False}]}],
@@ -207,21 +216,30 @@ def test_the_specification_of_the_role_knows_all_keys():
     """A key that the filter reads and the role refuses would be dead; one that it does not read would be in vain."""
     options = yaml.safe_load((ROOT / "roles/provision/meta/argument_specs.yml").read_text())["argument_specs"]["main"]
     known = options["options"]["provision_registries"]["options"]
-    source = (ROOT / "plugins/filter/estate_steps.py").read_text()
+    files = ("filter/estate_steps.py", "plugin_utils/_declaredregistry.py")
+    source = "".join((ROOT / "plugins" / file).read_text() for file in files)
     assert [key for key in [*known, *known["repositories"]["options"]] if f'"{key}"' not in source] == []
 
 
 # --- sums ------------------------------------------------------------------------------------------------------------
 
 
+def summed(loops, **steps):
+    """The sums of these loops, which came to their end but for C(steps)."""
+    declared = {task: [result["item"] for result in loops.get(task, {}).get("results", [])] for task in TASKS}
+    return estate_result(loops, {**declared, **steps})
+
+
 def registry(name, *, changed=False, drift=None, region="cn-north-1"):
     told = {name: {"description": drift}} if drift else {}
-    return {"item": {"name": name}, "changed": changed, "registry": {"name": name, "region": region}, "drift": told}
+    found = {"name": name, "region": region}
+    return {"item": {"name": name}, "changed": changed, "registry": found, "region": region, "drift": told}
 
 
-def deleted(name, *, changed=True, repositories=(), images=0):
+def deleted(name, *, changed=True, repositories=(), images=0, **more):
     gone = {"registries": [name] if changed else [], "repositories": list(repositories), "images": images}
-    return {"item": {"name": name, "region": "cn-east-2"}, "changed": changed, "registry": None, "deleted": gone}
+    told = {"registry": None, "region": "cn-east-2", "deleted": gone}
+    return {"item": {"name": name}, "changed": changed, **told, **more}
 
 
 def repositories(registry, actions, *, drift=(), **item):
@@ -234,21 +252,37 @@ def repositories(registry, actions, *, drift=(), **item):
     return {"item": {"registry": registry, **item}, "changed": changed, "repositories": entries, "drift": told}
 
 
+def failure(cause, act="manage", obj="it"):
+    return {"failed": True, "msg": f"Cannot {act} {obj}: {cause}. Do this.", "error": fault(cause, act, obj)}
+
+
+def fault(cause, act="create", obj="it"):
+    return {"act": act, "object": obj, "message": cause, "cure": "Do this."}
+
+
 def test_sums():
-    result = estate_result(
-        [
-            {"results": [repositories("myshop", {"old": "delete", "older": "none"}, state="absent")]},
-            {"results": [deleted("gone", repositories=["a/b"], images=2), deleted("never", changed=False)]},
-            {"results": [registry("myshop", drift={"present": "x", "wanted": "y"}), registry("new", changed=True)]},
-            {
+    result = summed(
+        {
+            "delete_repositories": {
+                "results": [repositories("myshop", {"old": "delete", "older": "none"}, state="absent")]
+            },
+            "delete_registries": {
+                "results": [deleted("gone", repositories=["a/b"], images=2), deleted("never", changed=False)]
+            },
+            "create_registries": {
+                "results": [registry("myshop", drift={"present": "x", "wanted": "y"}), registry("new", changed=True)]
+            },
+            "create_repositories": {
                 "results": [
                     repositories("myshop", {"same": "none", "other": "none", "more": "delete"}, drift=["other"]),
                     repositories("new", {"web": "create"}),
                 ]
             },
-        ]
+        }
     )
-    assert result["summary"] == {"created": 2, "deleted": 4, "drifted": 2, "unchanged": 3}
+    assert result["summary"] == {
+        "created": 2, "deleted": 4, "drifted": 2, "unchanged": 3, "failed": 0, "not_tried": 0
+    }  # fmt: skip
     assert [found["name"] for found in result["registries"]] == ["myshop", "new"]
     assert result["repositories"] == [
         {"registry": name, "region": "cn-north-1", "name": repository, "uri": f"h/{repository}"}
@@ -267,9 +301,56 @@ def test_sums():
     ]
 
 
+def test_sums_of_what_failed():
+    """Nothing that is declared is left out: what was done, what failed, and what was not tried because of that."""
+    half = repositories(
+        "myshop", {"web": "create", "cart": "create", "mail": "create", "same": "none", "old": "delete"}
+    )
+    del half["drift"]
+    outcomes = ("done", "failed", "not_tried", "unchanged", "done")
+    for entry, outcome in zip(half["repositories"], outcomes, strict=True):
+        entry.update(outcome=outcome, error=fault("no money", obj="'cart'") if outcome == "failed" else None)
+    refused = {**failure("2 repositories would be deleted", obj="all"), "item": {"repositories": [{}, {}, {}]}}
+    lost = {"failed": True, "msg": "No such plugin", "item": {"name": "lost"}}
+    result = summed(
+        {
+            "create_registries": {"results": [registry("myshop"), lost]},
+            "create_repositories": {"results": [{**failure("no money"), **half}, refused]},
+        },
+    )
+    assert result["summary"] == {
+        "created": 1, "deleted": 1, "drifted": 0, "unchanged": 2, "failed": 3, "not_tried": 4
+    }  # fmt: skip
+    assert result["lines"] == [
+        "- repository myshop/old in cn-north-1",
+        "+ repository myshop/web in cn-north-1",
+        "! No such plugin",
+        "! create 'cart': no money",
+        "! manage all: 2 repositories would be deleted",
+        "created: 1, deleted: 1, drifted: 0, unchanged: 2, failed: 3, not tried: 4",
+    ]
+    assert result["repositories"] == [
+        {"registry": "myshop", "region": "cn-north-1", "name": name, "uri": f"h/{name}"} for name in ("web", "same")
+    ]
+
+
+def test_sums_of_a_registry_that_went_half_way():
+    """Its images are gone, and a repository; the next one could not be deleted, a third one and itself are left."""
+    left = {"registries": ["gone"], "repositories": ["c"], "images": 0}
+    half = deleted("gone", changed=True, repositories=["a"], images=7, not_tried=left)
+    half["deleted"]["registries"] = []
+    loops = {"delete_registries": {"results": [{**failure("it is busy", "delete", "'b'"), **half}]}}
+    result = summed(loops, create_registries=[{"name": "a"}], create_repositories=[{"repositories": [{}, {}]}])
+    assert result["lines"] == [
+        "- repository gone/a in cn-east-2",
+        "! delete 'b': it is busy",
+        "created: 0, deleted: 1, drifted: 0, unchanged: 0, failed: 1, not tried: 5",
+    ]
+
+
 def test_nothing_at_all():
-    nothing = {"created": 0, "deleted": 0, "drifted": 0, "unchanged": 0}
-    result = estate_result([{"results": []}, {"results": [], "skipped": True}, {}])
+    nothing = {"created": 0, "deleted": 0, "drifted": 0, "unchanged": 0, "failed": 0, "not_tried": 0}
+    result = summed({"delete_registries": {"results": []}, "create_registries": {"results": [], "skipped": True}})
     assert result == {
         "registries": [],
         "repositories": [],
@@ -280,8 +361,7 @@ def test_nothing_at_all():
 
 def test_more_than_people_read():
     actions = {f"part-{number}": "create" for number in range(LISTED + 7)}
-    refused = {"failed": True, "msg": "no", "item": SHOP}
-    lines = estate_result([{"results": [refused, repositories("myshop", actions)]}])["lines"]
+    lines = summed({"create_repositories": {"results": [repositories("myshop", actions)]}})["lines"]
     assert len(lines) == LISTED + 2
     assert lines[-2:] == ["+ and 7 more", f"created: {LISTED + 7}, deleted: 0, drifted: 0, unchanged: 0"]
 
