@@ -41,7 +41,7 @@ def walk(source: ImageSource, platforms: t.Sequence[str] | None = None) -> Image
     Raises ImageNotFound for a platform or a manifest that is not there, RuleError for what is no platform, ImageInvalid
     for manifests that break the specification or a limit, for schema 1 and for encrypted layers, and ContentMismatch.
     """
-    names = [_checked(name) for name in platforms or ()]
+    names = [checked_platform(name) for name in platforms or ()]
     reader = ManifestReader(source)
     root = _chosen(reader, source.root, names) if names else source.root
     upload = _Upload(reader)
@@ -55,6 +55,15 @@ def walk(source: ImageSource, platforms: t.Sequence[str] | None = None) -> Image
         tuple(dict.fromkeys(name for name in named if name)),
         None if root.is_index else reader.config(root).digest,
     )
+
+
+def checked_platform(name: str) -> str:
+    """The name of a platform, if it is one. Raises RuleError."""
+    if not isinstance(name, str) or not _PLATFORM.fullmatch(name):
+        raise RuleError(
+            f"{shown(name)} is not a platform", cure="Write os/architecture or os/architecture/variant: linux/amd64."
+        )
+    return name
 
 
 class _Upload:
@@ -129,14 +138,6 @@ def _matching(reader: ManifestReader, images: t.Sequence[Descriptor], wanted: st
         there = _listed(name for name, _entry in named)
         raise ImageNotFound(f"it has no platform {wanted}; there is: {there}", cure="Choose from these.")
     return found
-
-
-def _checked(name: str) -> str:
-    if not isinstance(name, str) or not _PLATFORM.fullmatch(name):
-        raise RuleError(
-            f"{shown(name)} is not a platform", cure="Write os/architecture or os/architecture/variant: linux/amd64."
-        )
-    return name
 
 
 def _normal(name: str | None) -> str | None:

@@ -16,6 +16,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import no_transfer
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imageresource import ImageResource, told
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import checked_platform
 from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import transfer_of_manifest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._manifest import Manifest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import NONE, Plan, State
@@ -79,6 +80,8 @@ class PushedImage(ImageResource):
                 "platforms goes with archive and from_image only: an engine pushes what it has",
                 cure="Leave out platforms.",
             )
+        for platform in self.params["platforms"] or ():
+            checked_platform(platform)
 
     def _content(self) -> t.Any:
         """Only the kind that the task needs is imported."""

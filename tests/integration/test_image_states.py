@@ -57,6 +57,11 @@ class World:
     def push(self, source: str, *tags: str) -> dict[str, t.Any]:
         return self.image({"source": source, "tags": list(tags)}, run_here)["image"]["tags"]
 
+    def names(self) -> dict[str, list[str]]:
+        """What the engine has: all names by the id of the image."""
+        images = self.client.images()
+        return {image["Id"]: [*(image["RepoTags"] or []), *(image["RepoDigests"] or [])] for image in images}
+
     def pull(self, tag: str = "latest") -> dict[str, t.Any]:
         return self.image({"state": "pulled", "tag": tag}, run_here)
 
@@ -170,11 +175,12 @@ def test_push(world: World, state: str) -> None:
     if options["source"] == PULLED:
         options = {**options, "source": f"{world.name}:latest"}
     local = world.client.inspect_image(options["source"])["Id"]
-    present = world.remote()
+    present, names = world.remote(), world.names()
     start = len(world.log())
 
     predicted = world.image(options, check=True)  # M3, M4
-    assert not [entry for entry in world.log()[start:] if entry["write"] or entry["plane"] == "data"]
+    assert not [e for e in world.log()[start:] if e["write"] or e["plane"] == "data" or e["token_issued"]]
+    assert world.names() == names, "a prediction writes nothing into the engine either"
     done = world.image(options)
     assert predicted["changed"] is done["changed"] is bool(moved)
     assert predicted["diff"] == done["diff"]
