@@ -205,7 +205,10 @@ def test_provision_runs_once_for_all_hosts(books: Playbooks, emulator: RunningEm
 
 
 def test_provision_deletes_what_is_declared_absent(books: Playbooks, emulator: RunningEmulator, source: str) -> None:
-    """A repository by its state, a registry with the repositories declared in it; images only go by force."""
+    """A repository by its state, a registry with the repositories declared in it; images only go by force.
+
+    Where they are in the way, nothing is deleted at all.
+    """
     succeeded(books.run("provision", PROVISION))
     succeeded(books.run("publish", publish(source)))
     web = {"name": REPOSITORY, "state": "absent"}
@@ -214,9 +217,11 @@ def test_provision_deletes_what_is_declared_absent(books: Playbooks, emulator: R
     refused = books.run("provision", {"provision_registries": [{"name": REGISTRY, "repositories": [worker, web]}]})
     assert refused.code != 0
     assert REPOSITORY in refused.failure and "force: true" in refused.failure
-    assert [found["name"] for found in emulator.state()["registries"][0]["repositories"]] == [REPOSITORY]
+    repositories = emulator.state()["registries"][0]["repositories"]
+    assert sorted(found["name"] for found in repositories) == [REPOSITORY, "shop/worker"]
 
-    gone = {"provision_registries": [{"name": REGISTRY, "state": "absent", "repositories": [web | {"force": True}]}]}
+    forced = [worker, web | {"force": True}]
+    gone = {"provision_registries": [{"name": REGISTRY, "state": "absent", "repositories": forced}]}
     predicted = succeeded(books.run("provision", gone, "--check", "--diff"))
     assert predicted.outline == succeeded(books.run("provision", gone)).outline
     assert [registry["name"] for registry in emulator.state()["registries"]] == ["playbook-tests-east"]
