@@ -228,11 +228,15 @@ class Client:
 
     # --- quotas ------------------------------------------------------------------------------------------------------
 
-    def quotas(self) -> list[_models.Model]:
-        """Limit and use of registries and repositories in the region."""
-        return self._caller.call(
-            _operations.DESCRIBE_QUOTAS, lambda result: [_models.quota(raw) for raw in result.get("quotas") or []]
-        )
+    def quotas(self, resource_type: str | None = None) -> list[_models.Model]:
+        """Limit and use of C(registry) or C(repository), or of both, in the region."""
+
+        def read(result: _models.Raw) -> list[_models.Model]:
+            quotas = [_models.quota(raw) for raw in result.get("quotas") or []]
+            return [quota for quota in quotas if resource_type in (None, quota["resource_type"])]
+
+        query = _models.filter_query({"resourceTypes": resource_type})
+        return self._caller.call(_operations.DESCRIBE_QUOTAS, read, query=query)
 
     # --- tokens ------------------------------------------------------------------------------------------------------
 

@@ -80,7 +80,7 @@ def _registry(entry: t.Mapping[str, t.Any], region: str, tokens_needed: int | No
         needed = tokens_needed
     if needed is None:
         needed = 1 if images else 0
-    if needed < 0:
+    if isinstance(needed, bool) or needed < 0:  # true passes as the number 1 otherwise
         raise ConfigurationError(f"tokens_needed of registry '{name}' is {needed}", cure="Choose 0 or more.")
     cap = Registry.max_delete if entry.get("max_delete") is None else entry["max_delete"]
     if cap < 0:

@@ -29,22 +29,24 @@ def listing(
 ) -> list[Model]:
     """All objects of all pages, each once; with C(wanted) only as far as the first one that is wanted.
 
-    Objects that come and go meanwhile shift the pages. Then the service's total and what was found disagree, and the
-    listing is read again; ProtocolError if it never comes to rest, or C(unsteady) is told of it.
+    Objects that come and go meanwhile shift the pages. Then the service's totals disagree with each other or with what
+    was found, and the listing is read again; ProtocolError if it never comes to rest, or C(unsteady) is told of it.
     """
     told = ""
     found: dict[t.Any, Model] = {}
     for _pass in range(LISTING_PASSES):
         found = {}
+        totals = set()
         for number in itertools.count(1):
             items, total = page(number)
+            totals.add(total)
             known = len(found)
             found.update((key(item), item) for item in items)
             if wanted and any(wanted(item) for item in items):
                 return list(found.values())
             if len(found) == known or (total is not None and len(found) >= total):
                 break
-        if total is None or len(found) == total:
+        if total is None or totals == {len(found)}:
             return list(found.values())
         told = f"it told of {total} objects and gave {len(found)}"
     told = f"the listing changed while it was read, {LISTING_PASSES} times over: at last {told}"

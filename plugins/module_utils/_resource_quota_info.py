@@ -28,5 +28,5 @@ class QuotasInfo(InfoResource):
 
     def look_up(self) -> dict[str, t.Any]:
         wanted = self.params["resource_type"]
-        quotas = self.session.client.quotas()
+        quotas = self.session.client.quotas(wanted[0] if wanted and len(set(wanted)) == 1 else None)
         return {"quotas": [quota for quota in quotas if wanted is None or quota["resource_type"] in wanted]}

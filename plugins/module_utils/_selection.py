@@ -220,7 +220,7 @@ def _read(params: t.Mapping[str, t.Any], option: str, parse: t.Callable[[str, st
 
 def _positive(params: t.Mapping[str, t.Any], option: str) -> int | None:
     value = params.get(option)
-    if value is not None and value < 1:
+    if isinstance(value, bool) or (value is not None and value < 1):  # true passes as the number 1 otherwise
         raise RuleError(f"{option} is {value}", cure="Choose 1 or more, or leave it out.")
     return value
 

@@ -128,6 +128,7 @@ BAD = [
     ("jcr_registry_info", {"name": ["My_Shop"]}),
     ("jcr_registry_info", {"older_than": "a month"}),
     ("jcr_registry_info", {"limit": 0}),
+    ("jcr_repository_info", {"limit": True}),
     ("jcr_registry_info", {"regex": "("}),
     ("jcr_repository_info", {"registry": "no registry"}),
     ("jcr_repository_info", {"name": ["shop//web"]}),
@@ -137,6 +138,7 @@ BAD = [
     ("jcr_image_info", {"registry": "myshop", "digest": ["sha256:1"]}),
     ("jcr_image_info", {"registry": "myshop", "semver": "latest"}),
     ("jcr_image_info", {"registry": "myshop", "newest": -1}),
+    ("jcr_image_info", {"registry": "myshop", "newest": True}),
     ("jcr_image_info", {"registry": "myshop", "tag_status": "untagged", "tag": ["1.0"]}),
     ("jcr_image_info", {"registry": "myshop", "pulled_before": "1"}),
     ("jcr_image_info", {"registry": ""}),
@@ -655,5 +657,9 @@ def test_quotas(account: Account, run: Run, shop: Shop) -> None:
     repositories = {"resource_type": "repository", "limit": 10000, "used": 4, "free": 9996}
     assert ok(run(account, "jcr_quota_info", {}))["quotas"] == [registries, repositories]
     assert ok(run(account, "jcr_quota_info", {"resource_type": "registry"}))["quotas"] == [registries]
+    assert ok(run(account, "jcr_quota_info", {"resource_type": ["repository", "registry"]}))["quotas"] == [
+        registries,
+        repositories,
+    ]
     assert ok(run(account, "jcr_quota_info", {"resource_type": []}))["quotas"] == []
     assert ok(run(account, "jcr_quota_info", {"region": "cn-east-2"}))["quotas"][0]["used"] == 0

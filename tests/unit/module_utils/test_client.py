@@ -517,6 +517,13 @@ def test_a_full_quota_says_how_full():
     assert "are used" not in error.message
 
 
+def test_one_quota_is_asked_for_by_the_service_s_filter():
+    both = {"quotas": [{"resourceType": name, "limit": 5, "used": 1} for name in ("registry", "repository")]}
+    with conversation(ok(both)) as (client, server):
+        assert [quota["resource_type"] for quota in client.quotas("repository")] == ["repository"]
+    assert server.requests[0].target.endswith("/quotas?filters.1.name=resourceTypes&filters.1.values.1=repository")
+
+
 def test_foreign_texts_are_scrubbed_and_kept_short():
     message = f"{SECRET_KEY} \x1b[31m\n\n{'x' * 5000}"
     error = failure(refused(400, "INVALID_ARGUMENT", message), call=create, expect=InvalidArgument)
@@ -696,6 +703,13 @@ def test_a_listing_that_changed_is_read_again():
     changed = [repositories("a", "b", total=4), repositories("b", "d", total=4), repositories(total=4)]
     with conversation(*changed, repositories("b", "c", "d", total=3)) as (client, _server):
         assert [repository["name"] for repository in client.repositories("team")] == ["b", "c", "d"]
+
+
+def test_one_object_that_went_and_another_one_that_came_are_noticed():
+    """What is found fits the last total, and yet one object ("c", on the border of two pages) was never seen."""
+    shifted = [repositories("a", "b", total=3), repositories("d", "e", total=4)]
+    with conversation(*shifted, repositories("b", "c", "d", "e", total=4)) as (client, _server):
+        assert [repository["name"] for repository in client.repositories("team")] == ["b", "c", "d", "e"]
 
 
 def test_a_listing_that_never_comes_to_rest_is_an_error():
