@@ -25,6 +25,7 @@ options:
       - What to do when a token is needed and the hour's 5 tokens are used up.
       - V(fail) fails and says when the next one can be had, V(wait) waits for it within O(deadline), V(reuse) takes a
         valid token from the cache even if it lives shorter than O(min_remaining).
+      - The next one may be an hour away, so raise O(deadline) for V(wait).
     type: str
     choices: [reuse, wait, fail]
     default: fail

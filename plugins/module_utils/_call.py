@@ -238,7 +238,7 @@ def _note(trace: dict[str, t.Any], attempt: int, answer: Answer | None, seconds:
 def _unknown_outcome(operation: Operation, failure: JcrError) -> UnknownOutcome:
     cure = "Run the task again: it reads the present state first."
     if operation.repeat == _operations.NEVER:
-        cure = "A token may have been issued: it counts as one of the 5 of this hour, and expires by itself. Run again."
+        cure = "A token may have been issued: it counts as one of the 5 of this hour. Run again: if it was, it is used."
     return UnknownOutcome(
         f"the request was sent, but no answer came that tells whether it was done ({failure.cause})",
         cure=cure,

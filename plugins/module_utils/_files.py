@@ -40,10 +40,11 @@ _KINDS = (
 )
 
 
-def read_bytes(path: str, limit: int = MAX_FILE_SIZE) -> bytes | None:
+def read_bytes(path: str, limit: int = MAX_FILE_SIZE, *, own: bool = False) -> bytes | None:
     """The content of a regular file; None if there is no such file.
 
-    Raises FileError when path is a link, not a regular file, unreadable, or larger than limit bytes.
+    Raises FileError when path is a link, not a regular file, unreadable, or larger than limit bytes; with own=True also
+    when it belongs to somebody else.
     """
     with _failing_as("read", path):
         try:  # O_NONBLOCK: a named pipe must not make the task hang
@@ -51,7 +52,10 @@ def read_bytes(path: str, limit: int = MAX_FILE_SIZE) -> bytes | None:
         except FileNotFoundError:
             return None
         try:
-            _check_regular(os.fstat(handle))
+            found = os.fstat(handle)
+            _check_regular(found)
+            if own and found.st_uid != os.geteuid():
+                raise FileError(f"it belongs to user id {found.st_uid}", cure="Remove it.")
             with os.fdopen(handle, "rb", closefd=False) as stream:
                 content = stream.read(limit + 1)
         finally:

@@ -129,7 +129,8 @@ class Session:
 
     @functools.cached_property
     def broker(self) -> TokenBroker:
-        from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker, default_cache_dir
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import default_cache_dir
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
 
         cache = self._params.get("cache") or default_cache_dir(self._host.environ, self._host.home)
         return TokenBroker(self.client, cache, clock=self.clock)

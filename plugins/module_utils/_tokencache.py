@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file in which the token broker keeps the tokens of one registry, and its ledger: the times of the issues.
+"""The file in which the token broker keeps what it knows of one registry: tokens, and its ledger of issues.
 
 This module util is private to the collection.
 
@@ -13,7 +13,6 @@ the four, and it holds that hash too, so that a file under a wrong name is not t
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import hashlib
 import json
@@ -30,6 +29,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._files import (
     write_private,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokenstate import CacheState, KeptToken, Request
 
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import Account
@@ -37,27 +37,13 @@ if t.TYPE_CHECKING:
 _FORMAT = 1
 
 
-@dataclasses.dataclass(frozen=True)
-class KeptToken:
-    """A token in the cache; its expiry is always known.
-
-    renewed_at: when a rotation had this one issued that has not handed it over yet. replaced_at: when a rotation put
-    another one in its place; it is there only until it is released.
-    """
-
-    authorization_token: Secret
-    password: Secret
-    expires_at: datetime.datetime
-    renewed_at: datetime.datetime | None = None
-    replaced_at: datetime.datetime | None = None
-
-
-@dataclasses.dataclass
-class CacheState:
-    """The content of one cache file."""
-
-    tokens: list[KeptToken] = dataclasses.field(default_factory=list)
-    issues: list[datetime.datetime] = dataclasses.field(default_factory=list)
+def default_cache_dir(environ: t.Mapping[str, str], home: str) -> str:
+    """Where tokens are kept: JCR_TOKEN_CACHE, or C(jdcloud-jcr) in the user's cache directory (XDG)."""
+    chosen = environ.get("JCR_TOKEN_CACHE")
+    if chosen:
+        return os.path.join(home, chosen[2:]) if chosen.startswith("~/") else chosen
+    base = environ.get("XDG_CACHE_HOME", "")
+    return os.path.join(base if os.path.isabs(base) else os.path.join(home, ".cache"), "jdcloud-jcr")
 
 
 class TokenCache:
@@ -82,12 +68,16 @@ class TokenCache:
                 held.enter_context(locked(self._path, clock=clock, wait=wait))
             yield
 
-    def read(self) -> CacheState:
-        """What the file holds; nothing is written, and no lock is needed."""
-        return self._read()[0]
+    def read(self) -> tuple[CacheState, str | None]:
+        """What the file holds, and what the user should be told of it; nothing is written, and no lock is needed."""
+        state, is_broken = self._read()
+        if not is_broken:
+            return state, None
+        cause = f"The token cache file '{self._path}' is broken"
+        return state, f"{cause}: it counts as empty, and will be renamed when a token is got."
 
     def read_or_repair(self) -> tuple[CacheState, str | None]:
-        """As read(), but a broken file is renamed; the second value then tells the user so. Only under the lock."""
+        """As read(), but a broken file is renamed. Only under the lock."""
         state, is_broken = self._read()
         if not is_broken:
             return state, None
@@ -102,7 +92,7 @@ class TokenCache:
     def _read(self) -> tuple[CacheState, bool]:
         with _naming_the_option():
             private_directory(self._directory, create=False)
-            content = read_bytes(self._path)
+            content = read_bytes(self._path, own=True)
         if content is None:
             return CacheState(), False
         try:
@@ -117,6 +107,7 @@ def _encode(state: CacheState, key: str) -> bytes:
         "key": key,
         "tokens": [_encode_token(kept) for kept in state.tokens],
         "issues": [issue.isoformat() for issue in state.issues],
+        "unanswered": [_encode_request(request) for request in state.unanswered],
     }
     return json.dumps(content, indent=1).encode("ascii")
 
@@ -133,12 +124,26 @@ def _encode_token(kept: KeptToken) -> dict[str, t.Any]:
     return entry
 
 
+def _encode_request(request: Request) -> dict[str, t.Any]:
+    listed = sorted(request.listed)
+    return {
+        "asked_at": request.asked_at.isoformat(),
+        "hours": request.hours,
+        "rotates": request.rotates,
+        "listed": listed,
+    }
+
+
 def _decode(content: bytes, key: str) -> CacheState:
     """Raises ValueError, KeyError or TypeError for anything that _encode() did not write for this key."""
     data = json.loads(content)
     if data["format"] != _FORMAT or data["key"] != key:
         raise ValueError("another format, or the cache of another account or registry")
-    return CacheState([_decode_token(entry) for entry in data["tokens"]], [_aware(issue) for issue in data["issues"]])
+    return CacheState(
+        tuple(map(_decode_token, data["tokens"])),
+        tuple(map(_aware, data["issues"])),
+        tuple(map(_decode_request, data["unanswered"])),
+    )
 
 
 def _decode_token(entry: t.Mapping[str, t.Any]) -> KeptToken:
@@ -148,6 +153,10 @@ def _decode_token(entry: t.Mapping[str, t.Any]) -> KeptToken:
         _aware(entry["expires_at"]),
         *(_aware(entry[name]) if name in entry else None for name in ("renewed_at", "replaced_at")),
     )
+
+
+def _decode_request(entry: t.Mapping[str, t.Any]) -> Request:
+    return Request(_aware(entry["asked_at"]), int(entry["hours"]), bool(entry["rotates"]), frozenset(entry["listed"]))
 
 
 def _aware(text: str) -> datetime.datetime:

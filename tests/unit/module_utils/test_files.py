@@ -169,6 +169,15 @@ def test_a_nul_in_a_path_is_refused():
         _files.write_private("/dev/null/\0", b"new")
 
 
+def test_a_file_of_somebody_else_is_not_read_as_ones_own(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"theirs")
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    assert _files.read_bytes(str(path)) == b"theirs"
+    with pytest.raises(FileError, match="it belongs to user id"):
+        _files.read_bytes(str(path), own=True)
+
+
 def test_a_file_of_somebody_else_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "secret"
     path.write_bytes(b"old")

@@ -37,7 +37,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._files import locked
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker, default_cache_dir
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import default_cache_dir
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
 from tests.support.fake_clock import START, FakeClock
 
 REGISTRY = "myregistry"
@@ -169,6 +170,11 @@ def use_up(broker, clock, *, hours=1, every=0):
 
 def cache_files(cache):
     return sorted(path for path in cache.iterdir() if path.suffix == ".json")
+
+
+def written(cache):
+    """What writing a file would change; reading changes the time of access."""
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino) for path in cache.iterdir()}
 
 
 # --- issue and reuse -------------------------------------------------------------------------------------------------
@@ -379,30 +385,143 @@ def test_the_token_is_saved_before_it_is_returned(broker, cache):
     assert stat.S_IMODE(cache.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("fault", ["before", "after"])
-@pytest.mark.parametrize(
-    "failure",
-    [
-        UnknownOutcome("the answer was lost"),
-        ServerError("boom", http_status=500),
-        ProtocolError("HTML"),
-        Unreachable("cut"),
-        Killed(),
-    ],
-    ids=lambda failure: type(failure).__name__,
-)
-def test_an_issue_that_may_have_been_counts_and_is_not_repeated(broker, client, clock, fault, failure):
-    setattr(client, fault, failure)
+LOST = [
+    UnknownOutcome("lost"),
+    ServerError("boom", http_status=500),
+    ProtocolError("HTML"),
+    Unreachable("cut"),
+    Killed(),
+]
+
+
+@pytest.mark.parametrize("failure", LOST, ids=lambda failure: type(failure).__name__)
+def test_an_issue_that_may_have_been_counts_and_is_not_repeated(broker, client, clock, failure):
+    client.before = failure
     with pytest.raises(type(failure)):
         acquire(broker)
     assert client.calls.count("issue") == 1
     assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
-    setattr(client, fault, None)
+    client.before = None
     for _number in range(4):
         acquire(broker, minutes=12 * 60)
     with pytest.raises(TokenBudgetExceeded):
         acquire(broker, minutes=12 * 60)
     assert client.calls.count("issue") == 5
+
+
+@pytest.mark.parametrize("failure", LOST[:-1], ids=lambda failure: type(failure).__name__)
+def test_a_token_whose_answer_was_lost_is_found_in_the_listing(broker, client, service, cache, clock, failure):
+    client.after = failure
+    found = acquire(broker)
+    assert (found.issued, found.source) == (True, "api")
+    assert [found.authorization_token.reveal()] == list(service.valid())
+    assert found.expires_at == clock.now() + 12 * HOUR
+    client.after = None
+    assert acquire(broker).password == found.password
+    assert json.loads(cache_files(cache)[0].read_text())["unanswered"] == []
+    assert (client.calls.count("issue"), broker.ledger(REGISTRY)["issued_last_hour"]) == (1, 1)
+
+
+def die_after_the_issue(broker, client, **wish):
+    client.after = Killed()
+    with pytest.raises(Killed):
+        acquire(broker, **wish)
+    client.after = None
+
+
+@pytest.mark.parametrize("seconds", [0, 5, 3600])
+def test_a_token_of_a_process_that_died_is_found_by_the_next_one(broker, client, service, clock, seconds):
+    die_after_the_issue(broker, client)
+    clock.advance(seconds)
+    assert cached(broker, MINUTE).source == "cache"  # who only looks finds it, too
+    assert acquire(broker).authorization_token.reveal() in service.valid()
+    assert client.calls.count("issue") == 1
+    acquire(broker, minutes=12 * 60)
+    assert {token.authorization_token.reveal() for token in broker.held(REGISTRY)} == set(service.valid())
+
+
+def test_a_lost_token_is_found_later_if_the_listing_fails_as_well(broker, client):
+    client.after = UnknownOutcome("lost")
+    issue_token = client.issue_token
+
+    def issue(registry, hours):
+        client.listing_faults = [Unreachable("cut")]
+        return issue_token(registry, hours)
+
+    client.issue_token = issue
+    with pytest.raises(UnknownOutcome):
+        acquire(broker)
+    client.listing_faults, client.after = [], None
+    assert acquire(broker).source == "cache"
+    assert client.calls.count("issue") == 1
+
+
+def test_the_token_of_an_answer_that_comes_late_is_not_lost(broker, client, service, clock):
+    """The service was slow: when the next process looked, the token was not there yet, and another one was issued."""
+    client.before = Killed()
+    with pytest.raises(Killed):
+        acquire(broker)
+    client.before = None
+    clock.advance(2)
+    second = acquire(broker)
+    late = service.issue(12)
+    assert {token.authorization_token.reveal() for token in broker.held(REGISTRY)} == {
+        second.authorization_token.reveal(),
+        late,
+    }
+
+
+STRANGERS = {
+    "of other hours": lambda service, clock: service.issue(11),
+    "issued later": lambda service, clock: clock.advance(16) or service.issue(12),
+    "two of them": lambda service, clock: service.issue(12) and service.issue(12),
+    "of another make": lambda service, clock: service.tokens.update({"bWFrZQ==": clock.now() + 12 * HOUR}),
+}
+
+
+@pytest.mark.parametrize("come", STRANGERS.values(), ids=STRANGERS)
+def test_a_token_that_may_be_of_others_is_not_taken_for_a_lost_one(broker, client, service, clock, come):
+    client.before = Killed()
+    with pytest.raises(Killed):
+        acquire(broker)
+    client.before = None
+    come(service, clock)
+    assert broker.held(REGISTRY) == []
+
+
+def test_a_token_whose_expiry_cannot_be_read_is_not_taken_for_a_lost_one(broker, client, monkeypatch):
+    die_after_the_issue(broker, client)
+    assert len(broker.held(REGISTRY)) == 1
+    tokens = client.tokens
+    monkeypatch.setattr(client, "tokens", lambda registry: [{**one, "expires_at": None} for one in tokens(registry)])
+    assert broker.held(REGISTRY) == []
+
+
+def test_what_was_valid_before_the_request_is_not_its_token(broker, client, service):
+    service.issue(12)
+    client.before = Killed()
+    with pytest.raises(Killed):
+        acquire(broker)
+    assert broker.held(REGISTRY) == []
+
+
+def test_after_a_lost_token_was_released_no_other_one_is_taken_for_it(broker, client, service):
+    die_after_the_issue(broker, client)
+    (found,) = broker.owned(REGISTRY)
+    broker.release(REGISTRY, found.authorization_token)
+    service.issue(12)
+    assert broker.held(REGISTRY) == []
+
+
+def test_a_request_that_nothing_answers_is_forgotten(broker, client, clock, cache):
+    client.before = Killed()
+    with pytest.raises(Killed):
+        acquire(broker)
+    client.before = None
+    for seconds, followed in ((119, 1), (1, 0)):
+        clock.advance(seconds)
+        acquire(broker, minutes=12 * 60)
+        assert len(json.loads(cache_files(cache)[0].read_text())["unanswered"]) == followed
 
 
 def not_sent():
@@ -595,10 +714,10 @@ def test_looking_issues_and_writes_nothing(broker, client, cache):
     assert cached(broker, MINUTE) is None
     assert not cache.exists()
     token = acquire(broker)
-    before = {path: path.stat() for path in cache.iterdir()}
+    before = written(cache)
     client.read_only = True
     assert cached(broker, MINUTE).password == token.password
-    assert {path: path.stat() for path in cache.iterdir()} == before
+    assert written(cache) == before
     assert client.calls.count("issue") == 1
 
 
@@ -671,6 +790,19 @@ def test_a_new_token_is_better_than_an_issue(broker, clock):
     new = renew(broker, old)
     clock.advance(2400)
     assert acquire(broker).password == new.password
+
+
+def test_a_rotation_goes_on_with_a_token_whose_answer_was_lost(broker, client):
+    old = acquire(broker)
+    client.after = Killed()
+    with pytest.raises(Killed):
+        renew(broker, old)
+    client.after = None
+    assert acquire(broker).password == old.password
+    new = renew(broker, old)
+    assert (new.issued, new.password != old.password, client.calls.count("issue")) == (False, True, 2)
+    hand_over(broker, new, old)
+    assert [token.password for token in broker.held(REGISTRY)] == [new.password]
 
 
 def test_two_rotations_at_once_share_one_issue(broker, client):
@@ -810,6 +942,10 @@ BROKEN_CACHES = {
     "rotation is a number": lambda text: text.replace('"expires_at"', '"renewed_at": 5, "expires_at"'),
     "time without zone": lambda text: text.replace("+00:00", ""),
     "tokens is a text": lambda text: json.dumps({**json.loads(text), "tokens": "abc"}),
+    "a request is a text": lambda text: text.replace('"unanswered": []', '"unanswered": ["abc"]'),
+    "a request without hours": lambda text: text.replace(
+        '"unanswered": []', '"unanswered": [{"asked_at": "2026-01-01T00:00:00+00:00"}]'
+    ),
     "issues is a number": lambda text: json.dumps({**json.loads(text), "issues": 5}),
 }
 
@@ -823,10 +959,13 @@ def test_a_broken_cache_is_set_aside_with_a_warning(broker, cache, broken):
     path.write_text(content)
     assert cached(broker, MINUTE) is None
     assert broker.ledger(REGISTRY)["issued_last_hour"] == 0
-    assert (path.read_text(), broker.warnings) == (content, [])  # who only looks does not rename
+    assert path.read_text() == content  # who only looks does not rename
+    assert broker.warnings == [
+        f"The token cache file '{path}' is broken: it counts as empty, and will be renamed when a token is got."
+    ]
     assert acquire(broker).issued
     assert pathlib.Path(f"{path}.corrupt").read_text() == content
-    assert f"{path}.corrupt" in broker.warnings[0]
+    assert broker.warnings == [f"The token cache file '{path}' was broken: renamed to '{path}.corrupt'."]
     assert acquire(broker).source == "cache"
 
 
@@ -839,6 +978,24 @@ def test_a_cache_that_others_can_read_is_tightened(broker, cache, client):
     acquire(broker, minutes=12 * 60)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(cache.stat().st_mode) == 0o700
+
+
+def test_a_cache_file_of_somebody_else_is_refused(broker, cache, client, monkeypatch):
+    acquire(broker)
+    (path,) = cache_files(cache)
+    fstat = os.fstat
+
+    def of_somebody_else(handle):
+        found = fstat(handle)
+        theirs = stat.S_ISREG(found.st_mode) and found.st_ino == path.stat().st_ino
+        return os.stat_result((*found[:4], found.st_uid + 1, *found[5:])) if theirs else found
+
+    monkeypatch.setattr(os, "fstat", of_somebody_else)
+    for act in (lambda: acquire(broker), lambda: cached(broker, MINUTE), lambda: broker.ledger(REGISTRY)):
+        with pytest.raises(FileError, match="it belongs to user id") as caught:
+            act()
+        assert "JCR_TOKEN_CACHE" in caught.value.message
+    assert client.calls.count("issue") == 1
 
 
 def put_link(path, tmp_path):
