@@ -16,18 +16,20 @@ import typing as t
 import pytest
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _purge
+from ansible_collections.jdcloud.jcr.plugins.module_utils._ledger import Ledger
 from ansible_collections.jdcloud.jcr.plugins.module_utils._presentregistry import PresentRegistry
 from ansible_collections.jdcloud.jcr.plugins.module_utils._releasedtokens import ReleasedTokens
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_repository import RepositoryResource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import TokenCache
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokenstate import Request
 from tests.support import figures
 from tests.support.model.histories import Stage, play
 
-STATES = 2500
+STATES = 2000  # different ones
 STEPS = 40  # of a history
-HISTORIES = 10  # of a seed
+HISTORIES = 25  # of a seed
 MODULE_EVERY = 25  # one of so many tasks of a history is run as a module's process
 SEED_VARIABLE = "JCR_MODEL_SEED"  # to play the same histories again
 FIXED_SEED = 20260101
@@ -38,12 +40,15 @@ def test_histories(emulator, tmp_path) -> None:
     first = seed = int(os.environ.get(SEED_VARIABLE) or secrets.randbelow(10**6))
     stage = Stage(emulator, tmp_path, MODULE_EVERY)
     try:
-        while stage.states < STATES:
+        while len(stage.different) < STATES:
             play(stage, seed, histories=HISTORIES, steps=STEPS)
             seed += 1
     finally:
         counts = ", ".join(f"{stage.counts[name]} {name}" for name in sorted(stage.counts))
-        figures.tell(f"{stage.states} states of histories from seed {first} on ({SEED_VARIABLE}): {counts}")
+        figures.tell(
+            f"{len(stage.different)} different states in {stage.states} steps of histories from seed {first} on "
+            f"({SEED_VARIABLE}): {counts}"
+        )
     assert stage.counts["as modules"] > 0
 
 
@@ -71,6 +76,10 @@ def a_purge_without_patterns(patch: Patch) -> None:
     patch.setattr(_purge, "undeclared", lambda names, kept, _patterns, spared: undeclared(names, kept, None, spared))
 
 
+def a_ledger_that_forgets(patch: Patch) -> None:
+    patch.setattr(Ledger, "next_slot_at", None)
+
+
 def a_ledger_written_too_late(patch: Patch) -> None:
     """Only with the token, not before it is asked for."""
     issue, write = TokenBroker._issue, TokenCache.write
@@ -93,6 +102,28 @@ def a_second_run_that_issues_again(patch: Patch) -> None:
     patch.setattr(Session, "usable_tokens", lambda session, registry: [])
 
 
+def a_lost_token_that_is_not_found_again(patch: Patch) -> None:
+    patch.setattr(Request, "may_have_made", lambda request, token, expires_at: False)
+
+
+def a_rotation_that_releases_first(patch: Patch) -> None:
+    renew = Session.renewed_token
+
+    def release_first(session: Session, registry: str, replacing: t.Any) -> t.Any:
+        for token in replacing:
+            session.broker.release(registry, token)
+        return renew(session, registry, replacing)
+
+    patch.setattr(Session, "renewed_token", release_first)
+
+
+def a_diff_that_predicts_less(patch: Patch) -> None:
+    def shown(resource: RepositoryResource) -> tuple[str, ...]:
+        return ("registry",) if resource.host.check_mode else ("registry", "description")
+
+    patch.setattr(RepositoryResource, "shown", property(shown))
+
+
 def a_key_that_predictions_lack(patch: Patch) -> None:
     result = PresentRegistry.result
 
@@ -109,21 +140,28 @@ def a_release_of_what_others_issued(patch: Patch) -> None:
     patch.setattr(ReleasedTokens, "_is_doomed", lambda resource, token, ours: True)
 
 
-DEFECTS = [
-    a_write_in_check_mode,
-    a_cap_off_by_one,
-    a_purge_without_patterns,
-    a_ledger_written_too_late,
-    a_second_run_that_issues_again,
-    a_key_that_predictions_lack,
-    a_release_of_what_others_issued,
+# What the histories have to say of each defect: it is found for what it is.
+DEFECTS: list[tuple[t.Callable[[Patch], None], str]] = [
+    (a_write_in_check_mode, "writes in check mode"),
+    (a_cap_off_by_one, "beyond the cap"),
+    (a_purge_without_patterns, "not named, and gone"),
+    (a_ledger_written_too_late, "a token was issued where there was one"),
+    (a_ledger_that_forgets, "6 tokens of .* within|known, and not foreseen"),
+    (a_second_run_that_issues_again, "a token was issued where there was one"),
+    (a_lost_token_that_is_not_found_again, "a token was issued where there was one"),
+    (a_rotation_that_releases_first, "no token is left"),
+    (a_diff_that_predicts_less, "keys of result.diff"),
+    (a_key_that_predictions_lack, "keys of result.registry differ"),
+    (a_release_of_what_others_issued, "a token was lost that the task does not name"),
 ]
 
 
-@pytest.mark.parametrize("plant", DEFECTS, ids=lambda plant: plant.__name__)
-def test_a_planted_defect_is_found(emulator, tmp_path, monkeypatch, plant: t.Callable[[Patch], None]) -> None:
+@pytest.mark.parametrize(("plant", "told"), DEFECTS, ids=lambda value: getattr(value, "__name__", "finding"))
+def test_a_planted_defect_is_found(
+    emulator, tmp_path, monkeypatch, plant: t.Callable[[Patch], None], told: str
+) -> None:
     stage = Stage(emulator, tmp_path)
     plant(monkeypatch)
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=told):
         play(stage, FIXED_SEED, histories=MANY_HISTORIES, steps=STEPS)
     figures.tell(f"{plant.__name__.replace('_', ' ')}: found after {stage.states} states")

@@ -21,6 +21,7 @@ OTHERS = ("tools", "elsewhere", "stolen")
 REPOSITORIES = ("web/front", "web/back", "web/cart", "lint", "misc/one", "misc/two")
 LIMITS = Limits(registries=3, repositories=5, taken=frozenset({"stolen"}))
 
+SKEWS = (0, -300, 300, 7200)  # seconds by which the clock of the controller is wrong
 _PAUSES = (1, 59, 600, 1800, 3540, 3601, 7200, 86400)  # seconds
 _ACTIONS: tuple[t.Any, ...] = (
     "lost_answer",
@@ -47,7 +48,7 @@ class Deed:
 
 @dataclasses.dataclass(frozen=True)
 class Errand:
-    """A task that needs something of others: a method of Trials and its arguments."""
+    """More than one task, or one that needs something of others: a method of Trials and its arguments."""
 
     name: str
     arguments: tuple[t.Any, ...]
@@ -58,13 +59,13 @@ class Attempt:
     """A task with what troubles it.
 
     C(faults) strike it when it is first run; C(disturbed) is what others do after so many calls. C(prepared): others
-    have made its registry before.
+    have made its registry before, and done these things.
     """
 
     task: Task
     faults: t.Sequence[t.Mapping[str, t.Any]]
     disturbed: tuple[Deed, int] | None
-    prepared: bool
+    prepared: t.Sequence[Deed] | None
 
 
 def _weighted(*branches: tuple[int, Strategy]) -> Strategy:
@@ -98,7 +99,7 @@ def _task(
     )
     options = st.fixed_dictionaries(required, optional=optional)
     task = st.builds(Task, st.just(module), options)
-    prepared = st.sampled_from([True] * 5 + [False])
+    prepared = _weighted((5, st.lists(_others, min_size=1, max_size=2)), (1, st.none()))
     calm = st.builds(Attempt, task, st.just(()), st.none(), prepared)
     if faults is None:
         return calm
@@ -219,7 +220,16 @@ _repository = _weighted(
     ),
 )
 
-_token_faults = _faults("getAuthorizationToken", "describeAuthorizationTokens", "describeRegistry")
+# A token is issued, the answer is lost, and the listing fails in which it would be found.
+_issued_unheard = st.just(
+    [
+        {"match": {"operation": "getAuthorizationToken", "nth": 1}, "times": 1, "action": "lost_answer"},
+        {"match": {"operation": "describeAuthorizationTokens", "nth": 3}, "times": 8, "action": "reset"},
+    ]
+)
+_token_faults = _weighted(
+    (4, _faults("getAuthorizationToken", "describeAuthorizationTokens", "describeRegistry")), (1, _issued_unheard)
+)
 _token = _weighted(
     (
         3,
@@ -254,6 +264,7 @@ _token = _weighted(
             _faults("releaseAuthorizationToken", "describeAuthorizationTokens"),
         ),
     ),
+    (1, st.builds(Errand, st.just("ask_often"), st.tuples(_registries))),
     (1, st.builds(Errand, st.just("take_over"), st.tuples(_registries, _places))),
     (1, st.builds(Errand, st.just("release_one"), st.tuples(_registries, _places))),
 )
@@ -288,4 +299,6 @@ _look = st.one_of(
     ),
 )
 
-happenings = _weighted((4, _repository), (2, _registry), (4, _token), (2, _look), (5, _others))
+_clock = _deed("our_clock_is_set", st.sampled_from(SKEWS))
+
+happenings = _weighted((8, _repository), (4, _registry), (8, _token), (2, _look), (2, _others), (1, _clock))

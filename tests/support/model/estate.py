@@ -199,7 +199,7 @@ def _carried_out(options: Options, before: Estate, goal: Estate, doomed: t.Seque
     """Nothing is done where not all will fit; without force repositories with images stay, and need their room."""
     registry = options["registry"]
     if _number(goal, registry) > max(limits.repositories, _number(before, registry)):
-        return _refused(before, "quota_exceeded")
+        return Expected(goal, before, "quota_exceeded", foreseen=True)  # where the quota cannot be read, it is tried
     full = [name for name in doomed if below(before, registry, name)] if not options.get("force") else []
     kept = {path: value for path, value in before.items() if path[0] == registry and path[1:2] in {(n,) for n in full}}
     after = {**goal, **kept}

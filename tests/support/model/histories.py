@@ -18,22 +18,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.support.emulator import RunningEmulator
-from tests.support.model.draws import LIMITS, REPOSITORIES, Attempt, Deed, Errand, happenings
+from tests.support.model.draws import LIMITS, REPOSITORIES, SKEWS, Attempt, Deed, Errand, happenings
 from tests.support.model.trials import Trials
 from tests.support.model.world import HOME, World
 
 _STRICT, _LENIENT = 5, 1000  # tokens that the service itself allows in an hour
-_SKEWS = (0, -300, 300, 7200)  # seconds by which the controller's clock is wrong
 
 
 @dataclasses.dataclass
 class Stage:
-    """Where histories are played, and how many states they went through."""
+    """Where histories are played, and what states they went through: how many in all, and which different ones."""
 
     emulator: RunningEmulator
     directory: pathlib.Path
     module_every: int | None = None  # every so many tasks one is run as a module's process
     states: int = 0
+    different: set[t.Hashable] = dataclasses.field(default_factory=set)
     failure: AssertionError | None = None  # the first one, with its history
     counts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     numbers: t.Iterator[int] = dataclasses.field(default_factory=itertools.count)
@@ -46,7 +46,7 @@ class History(RuleBasedStateMachine):
 
     @initialize(
         tokens_per_hour=st.sampled_from([_STRICT, _LENIENT]),
-        skew=st.sampled_from(_SKEWS),
+        skew=st.sampled_from(SKEWS),
         filled=st.sampled_from([True, True, True, False]),
     )
     def begin(self, tokens_per_hour: int, skew: int, filled: bool) -> None:
@@ -76,6 +76,7 @@ class History(RuleBasedStateMachine):
                 self.stage.failure = error
             raise
         self.stage.states += 1
+        self.stage.different.add(self.world.state())
 
     def _let_happen(self, happening: Attempt | Deed | Errand) -> None:
         if isinstance(happening, Attempt):
@@ -89,8 +90,10 @@ class History(RuleBasedStateMachine):
         self.world.happens(deed.name, *deed.arguments)
 
     def _try(self, attempt: Attempt) -> None:
-        if attempt.prepared and attempt.task.registry == HOME:
+        if attempt.prepared is not None and attempt.task.is_at(HOME):
             self.world.happens("others_create", HOME, REPOSITORIES[0])
+            for deed in attempt.prepared:
+                self._others_do(deed)
         if attempt.disturbed:
             deed, at = attempt.disturbed
             self.trials.do_disturbed(attempt.task, lambda: self._others_do(deed), at)

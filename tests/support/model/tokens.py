@@ -53,11 +53,15 @@ def moment(text: str) -> datetime.datetime:
 
 
 class Book:
-    """By registry: passwords that are C(ours) or C(maybe) ours, and times of issues by us, perhaps by us, by others."""
+    """By registry: passwords that are C(ours) or C(maybe) ours, and times of issues by us, perhaps by us, by others.
+
+    C(begun) are those that a run got which did not come to its end, so that a rotation may go on with one of them.
+    """
 
     def __init__(self) -> None:
         self.ours: dict[str, set[str]] = collections.defaultdict(set)
         self.maybe: dict[str, set[str]] = collections.defaultdict(set)
+        self.begun: dict[str, set[str]] = collections.defaultdict(set)
         self.issued: dict[str, list[datetime.datetime]] = collections.defaultdict(list)
         self.tried: dict[str, list[datetime.datetime]] = collections.defaultdict(list)
         self.foreign: dict[str, list[datetime.datetime]] = collections.defaultdict(list)
@@ -75,6 +79,12 @@ class Book:
         """The valid tokens that are surely of others."""
         possible = self.possible(registry, valid)
         return {key: token for key, token in valid.get(registry, {}).items() if key not in possible}
+
+    def owner(self, registry: str, password: str) -> str:
+        """Whose a token is, as far as it is known."""
+        if password in self.ours[registry]:
+            return "ours"
+        return "perhaps ours" if password in self.maybe[registry] else "others'"
 
     def doubt(self, registry: str) -> None:
         """A fault struck a task: what was certain is not any more."""

@@ -32,6 +32,13 @@ class TokenTrials:
             alive = {key for key, token in seen.items() if token.expires_at > self._world.clock.true}
             lost = alive - taken - set(run.after.valid[registry]) - self._releasable(task, registry, run, seen)
             assert not lost or task.deletes(registry), "a token was lost that the task does not name"
+        if task.about_tokens and task.options.get("state") == "rotated" and not run.amid:
+            self._assert_one_left(task.registry, run)
+
+    def _assert_one_left(self, registry: str, run: Run) -> None:
+        """However a rotation ends, there is a token where there was one."""
+        if self._book.known(registry, run.before.valid):
+            assert run.new_tokens(registry) or self._book.possible(registry, run.after.valid), "no token is left"
 
     def _releasable(self, task: Task, registry: str, run: Run, seen: tokens.Listing) -> set[str]:
         if not task.about_tokens or task.registry != registry or task.options.get("state", "present") == "present":
@@ -43,9 +50,13 @@ class TokenTrials:
         return set(self._book.possible(registry, run.before.valid))
 
     def doubt(self, task: Task, run: Run) -> None:
-        """After faults, or with others in the middle, it is not certain what the cache knows."""
+        """After faults, or with others in the middle, it is not certain what the cache knows.
+
+        But a token that was issued is never lost, whatever became of the answer.
+        """
         self._book.doubt(task.registry)
-        self._book.maybe[task.registry] |= run.new_tokens(task.registry)
+        self._book.ours[task.registry] |= run.new_tokens(task.registry)
+        self._book.begun[task.registry] |= run.new_tokens(task.registry)
 
     def note(self, task: Task, run: Run) -> None:
         """What an untroubled run issued is ours, and the ledger that it tells of is true."""
@@ -84,7 +95,7 @@ class TokenTrials:
         new = run.new_tokens(task.registry)
         if self._any_outlives(known, least):
             assert not run.failed, run.result.get("msg")
-            assert not new
+            assert not new, "a token was issued where there was one"
         elif run.failed:
             self._assert_used_up(task, run)
         elif not new:
@@ -102,9 +113,11 @@ class TokenTrials:
             assert known <= after
             return
         assert run.result["changed"] is True
-        assert len(new) == 1 or (not new and maybe)
-        assert not known & after, "an old token is still valid"
-        self._book.ours[task.registry] = set(new)
+        left = known & after
+        begun = self._book.begun.pop(task.registry, set())
+        assert len(new) == 1 or (not new and (maybe or len(left) == 1))
+        assert left <= (set() if new else begun), "an old token is still valid"
+        self._book.ours[task.registry] = new | left
         self._assert_served(task, run, datetime.timedelta(0))
         if new:
             self._book.maybe[task.registry] = set()  # what is left of them was never in the cache
@@ -131,6 +144,10 @@ class TokenTrials:
         else:
             assert not set(self._book.known(task.registry, run.before.valid)) & after
             self._book.maybe[task.registry] = set()  # what is left of them was never in the cache
+
+    def is_used_up(self, task: Task) -> bool:
+        """Whether our own issues alone are all that an hour has."""
+        return self._book.least(task.registry, self._world.clock.true) >= tokens.LIMIT
 
     # --- parts of it -------------------------------------------------------------------------------------------------
 

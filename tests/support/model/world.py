@@ -33,6 +33,7 @@ from tests.support.model.estate import HOME_REGION, Estate, Limits, observed
 from tests.support.tasks import Account, run_here, run_module
 
 START = "2026-03-01T00:00:00Z"
+_SECONDS_APART = 20
 HOME = "shop"  # the registry that most happens to
 ISSUE = "getAuthorizationToken"
 _OURS = "ansible-jdcloud.jcr/"  # how the user agent of our requests begins
@@ -52,6 +53,10 @@ class Task:
     @property
     def registry(self) -> str:
         return self.options.get("registry", "")
+
+    def is_at(self, registry: str) -> bool:
+        """Whether it is about this registry, or what is in it."""
+        return registry in (self.registry, self.options.get("name") if self.module == "jcr_registry" else None)
 
     @property
     def about_tokens(self) -> bool:
@@ -142,12 +147,12 @@ class EmulatorClock(Clock):
 
     def __init__(self, emulator: RunningEmulator, skew: datetime.timedelta) -> None:
         self._emulator = emulator
-        self._skew = skew
+        self.skew = skew
         self._start = self.true = tokens.moment(emulator.clock(now=START, frozen=True))
         self._lock = threading.Lock()
 
     def now(self) -> datetime.datetime:
-        return self.true + self._skew
+        return self.true + self.skew
 
     def monotonic(self) -> float:
         return (self.true - self._start).total_seconds()
@@ -266,6 +271,28 @@ class World:
         ours = [entry for entry in requests if entry["user_agent"].startswith(_OURS)]
         return Snapshot(observed(state), tokens.valid_tokens(state), files, index, ours)
 
+    def state(self) -> t.Hashable:
+        """All that matters for what comes next. The hour and passwords, which are never the same again, do not."""
+        snapshot, now = self._latest or self.snapshot(), self.clock.true
+        lives = (
+            (registry, token.expires_at - now, self.book.owner(registry, token.password))
+            for registry, listed in snapshot.valid.items()
+            for token in listed.values()
+        )
+        ages = (
+            (registry, now - moment)
+            for registry, moments in self.book.issued.items()
+            for moment in moments
+            if now - moment < tokens.HOUR
+        )
+        return (
+            self.tokens_per_hour,
+            self.clock.skew,
+            frozenset(snapshot.estate.items()),
+            *sorted(lives),
+            *sorted(ages),
+        )
+
     # --- others ------------------------------------------------------------------------------------------------------
 
     def happens(self, deed: str, *arguments: t.Any) -> None:
@@ -308,7 +335,11 @@ class World:
         self._call("POST", f"registries/{HOME}/repositories/{repository}:deleteImage", {"imageTag": tag})
 
     def others_issue(self, registry: str, hours: int) -> str | None:
-        """A token; its password, None where there can be none."""
+        """A token; its password, None where there can be none.
+
+        Not within the seconds in which it could be taken for one of ours whose answer was lost (docs/tokens.md).
+        """
+        self.time_passes(_SECONDS_APART)
         issued = self._call("POST", f"registries/{registry}:{ISSUE}", {"expiredAfterHours": hours})
         if issued is None:
             return None
@@ -319,6 +350,12 @@ class World:
         """All tokens, ours as well."""
         self._call("POST", f"registries/{registry}:releaseAuthorizationToken", {"forceAll": True})
 
+    # --- time --------------------------------------------------------------------------------------------------------
+
     def time_passes(self, seconds: int) -> None:
         """For everybody."""
         self.clock.advance(seconds)
+
+    def our_clock_is_set(self, skew: int) -> None:
+        """So many seconds fast, or slow where that is less than 0."""
+        self.clock.skew = datetime.timedelta(seconds=skew)
