@@ -409,14 +409,18 @@ class TokenBroker:
     def _update(self, registry: str, change: Change, about: t.Collection[Secret]) -> None:
         """Change what is in a registry's cache, and leave out what is dead.
 
-        A token of C(about) that the cache did not know may be the lost answer to a request: no answer is looked for
-        any more.
+        A request is followed no more if a token of C(about) is its lost answer.
         """
+        expiries = {entry["authorization_token"]: entry["expires_at"] for entry in self._listings.get(registry, ())}
         cache = self._cache(registry)
         with self._locked(registry, cache) as state:
             changed = change(state)
-            if not all(map(state.knows, about)):
-                changed = dataclasses.replace(changed, unanswered=())
+            left = (
+                request
+                for request in changed.unanswered
+                if not any(request.may_have_made(token, expiries.get(token)) for token in about)
+            )
+            changed = dataclasses.replace(changed, unanswered=tuple(left))
             cache.write(changed.alive(self._client.now()))
 
 

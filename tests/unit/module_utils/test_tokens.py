@@ -513,6 +513,18 @@ def test_after_a_lost_token_was_released_no_other_one_is_taken_for_it(broker, cl
     assert broker.held(REGISTRY) == []
 
 
+def test_a_lost_token_stays_when_another_one_is_taken_over(broker, client, service, clock):
+    die_after_the_issue(broker, client)
+    (found,) = broker.held(REGISTRY)
+    clock.advance(60)
+    other = service.issue(12)
+    broker.adopt(REGISTRY, Secret(other), Secret("password"), clock.now() + 12 * HOUR)
+    assert {token.authorization_token.reveal() for token in broker.owned(REGISTRY)} == {
+        found.authorization_token.reveal(),
+        other,
+    }
+
+
 def test_a_request_that_nothing_answers_is_forgotten(broker, client, clock, cache):
     client.before = Killed()
     with pytest.raises(Killed):
