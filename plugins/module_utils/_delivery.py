@@ -59,8 +59,8 @@ class Delivery:
             yield repository
 
     def layer_told(self, layer: t.Any) -> None:
-        """Tell of a layer that is through, and remember it."""
-        self.progress.tell("layer", **(layer if isinstance(layer, dict) else dataclasses.asdict(layer)))
+        """Tell of a layer that is through, or from an engine, on its way."""
+        self.progress.tell("layer", **dataclasses.asdict(layer))
 
     def pushed(self, digest: str, transfer: t.Mapping[str, t.Any]) -> None:
         """The content is in the repository."""

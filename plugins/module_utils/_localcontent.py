@@ -126,13 +126,17 @@ class LocalContent:
             if delivery.guards.guarded(tag):
                 self._look_again(delivery, tag)
             pushed = delivery.login.through(
-                lambda token: engine.push(reference, token.username, token.password, deadline=delivery.session.deadline)
+                lambda token: engine.push(
+                    reference,
+                    token.username,
+                    token.password,
+                    deadline=delivery.session.deadline,
+                    progress=delivery.layer_told,
+                )
             )
         finally:
             if temporary:
                 engine.remove(reference)
-        for layer in pushed.get("layers", []):
-            delivery.layer_told(layer)
         delivery.pushed(pushed["digest"], pushed)
         return pushed["digest"]
 

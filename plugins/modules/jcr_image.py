@@ -162,6 +162,8 @@ options:
       - A file on the controller that tells how a push gets on while it runs, as one JSON object a line, with C(at),
         C(event) (V(begin), V(layer), V(tag), V(end) or V(failed)) and what belongs to it. It is emptied when a push
         begins. A link is not followed.
+      - Without a Docker Engine a layer is told of when it is through, by C(digest), C(state), C(bytes) and C(seconds).
+        An engine tells on the way, too, how many C(bytes) of C(total) have gone of a C(layer), as it calls it.
       - What happens on another host is told when it is over.
     type: path
     version_added: 0.2.0

@@ -15,7 +15,9 @@ from pathlib import Path
 import docker
 import pytest
 
+from tests.emulator_tests.registry import Account
 from tests.support import images
+from tests.support.contents import push_platforms
 from tests.support.emulator import RunningEmulator
 from tests.support.engine import RunningEngine, find_or_start
 from tests.support.playbooks import Playbooks, Run, playbooks
@@ -34,6 +36,7 @@ REGISTRIES = [
 PROVISION = {"provision_registries": REGISTRIES}
 FETCH = {"fetch_registry": REGISTRY, "fetch_images": [{"repository": REPOSITORY, "tags": TAGS}]}
 LOGIN = {"login_registries": [REGISTRY]}
+PUSH = "jdcloud.jcr.publish : Push images"
 SOME_HOSTS = {"jcr_hosts": "web"}
 TWO_HOSTS = "[web]\nweb1 ansible_connection=local\nweb2 ansible_connection=local {web2}\n"
 
@@ -98,6 +101,10 @@ def digests(emulator: RunningEmulator) -> dict[str, str]:
         for image in repository["images"]
         for tag in image["tags"]
     }
+
+
+def host_of(emulator: RunningEmulator, registry: str) -> str:
+    return next(found["uri"] for found in emulator.state()["registries"] if found["name"] == registry)
 
 
 def unchanged(books: Playbooks, emulator: RunningEmulator, name: str, variables: dict[str, t.Any]) -> None:
@@ -251,6 +258,91 @@ def test_publish_keeps_the_local_name_or_not(
     with contextlib.closing(docker.APIClient(docker_engine.docker_host)) as client:
         names = set(client.inspect_image(source)["RepoTags"])
     assert names == ({source} | set(digests(emulator)) if keep else {source})
+
+
+def test_publish_without_an_engine(books: Playbooks, emulator: RunningEmulator, tmp_path: Path) -> None:
+    """An archive, a copy of it, and one platform of an index of another account; predicted, done, and then nothing."""
+    succeeded(books.run("provision", PROVISION))
+    archive = tmp_path / "web.tar"
+    archive.write_bytes(images.layered("web:1", 2, 10_000, seed=7).data())
+    other = Account(emulator).declare("elsewhere-tests", "base/tools")
+    _index, *children = push_platforms(other, "base/tools", "1.0")
+    progress = tmp_path / "progress.jsonl"
+    tools = {"from_image": f"{other.host}/base/tools:1.0", "from_login": True, "platforms": ["linux/arm64"]}
+    told = {
+        "publish_registry": REGISTRY,
+        "publish_docker_host": "unix:///nowhere",
+        "publish_create_repositories": True,
+        "publish_progress_file": str(progress),
+        "publish_from_username": "jdcloud",
+        "publish_from_password": other.password,
+        "publish_images": [
+            {"archive": str(archive), "repository": REPOSITORY, "tags": TAGS},
+            {**tools, "repository": "base/tools", "tags": ["1.0"]},
+        ],
+    }
+    predicted = succeeded(books.run("publish", told, "--check", "-vvv"))
+    assert not progress.exists()
+    done = succeeded(books.run("publish", told, "-vvv"))
+    assert predicted.outline == done.outline
+    assert other.password not in predicted.output + done.output
+    assert digests(emulator)[f"{host_of(emulator, REGISTRY)}/base/tools:1.0"] == children[1]
+    events = [json.loads(line) for line in progress.read_text().splitlines()]
+    assert [event["event"] for event in events if event["event"] != "layer"] == ["begin", "tag", "end"]
+    assert succeeded(books.run("publish", told)).changed == []  # the other account's registry is only read
+
+    copied = {"from_image": f"{REPOSITORY}:1.0", "repository": "shop/worker", "tags": ["1.0"]}
+    promote = {"publish_registry": REGISTRY, "publish_images": [copied]}
+    assert succeeded(books.run("publish", promote)).changed == [PUSH]
+    unchanged(books, emulator, "publish", promote)
+
+
+@pytest.mark.parametrize(
+    "guard", [{"publish_overwrite": "never"}, {"publish_immutable_tags": ["1.*"]}], ids=["overwrite", "immutable"]
+)
+def test_publish_guards_tags(
+    books: Playbooks, emulator: RunningEmulator, source: str, tmp_path: Path, guard: dict[str, t.Any]
+) -> None:
+    succeeded(books.run("provision", PROVISION))
+    succeeded(books.run("publish", publish(source)))
+    before = digests(emulator)
+    archive = tmp_path / "other.tar"
+    archive.write_bytes(images.layered("other:1", 1, 10_000, seed=8).data())
+    moved = {"archive": str(archive), "repository": REPOSITORY, "tags": TAGS}
+    told = {"publish_registry": REGISTRY, "publish_images": [moved], **guard}
+    for check in ([], ["--check"]):
+        refused = books.run("publish", told, *check)
+        assert refused.code != 0 and "1.0" in refused.failure
+    assert digests(emulator) == before
+    expected = moved | {"overwrite": "if_digest", "expected_digest": next(iter(before.values()))}
+    assert succeeded(books.run("publish", {"publish_registry": REGISTRY, "publish_images": [expected]})).changed == [
+        PUSH
+    ]
+    assert set(digests(emulator).values()).isdisjoint(before.values())
+
+
+def test_publish_removes_local_sources(
+    books: Playbooks, emulator: RunningEmulator, docker_engine: RunningEngine, source: str
+) -> None:
+    succeeded(books.run("provision", PROVISION))
+    told = publish(source, publish_remove_local_sources=True)
+    assert succeeded(books.run("publish", told)).changed == [PUSH]
+    with contextlib.closing(docker.APIClient(docker_engine.docker_host)) as client:
+        assert client.images(source) == []
+        unchanged(books, emulator, "publish", told)
+        images.load(client, images.runnable(source, message=source))
+
+
+def test_fetch_is_content_with_what_is_there(books: Playbooks, emulator: RunningEmulator, source: str) -> None:
+    """Whatever the registry holds by now; and where nothing may be pulled, it says so."""
+    succeeded(books.run("provision", PROVISION))
+    succeeded(books.run("publish", publish(source)))
+    refused = books.run("fetch", FETCH | {"fetch_pull_policy": "never"})
+    assert refused.code != 0 and "pull_policy is never" in refused.failure
+    missing = FETCH | {"fetch_pull_policy": "missing"}
+    assert succeeded(books.run("fetch", missing)).changed == ["jdcloud.jcr.fetch : Pull images"]
+    unchanged(books, emulator, "fetch", missing)
+    unchanged(books, emulator, "fetch", FETCH | {"fetch_pull_policy": "never"})
 
 
 def test_login_of_another_user_and_logout(books: Playbooks, emulator: RunningEmulator) -> None:
