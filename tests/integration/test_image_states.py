@@ -216,6 +216,15 @@ def test_push_counts_what_was_sent(world: World) -> None:
     assert (second["layers_total"], second["layers_pushed"], second["bytes_sent"]) == (1, 0, 0)
 
 
+def test_progress_file_tells_of_an_engine_s_layers(world: World, tmp_path: Path) -> None:
+    progress = tmp_path / "progress.jsonl"
+    world.image({"source": ONE, "progress_file": str(progress)})
+    events = [json.loads(line) for line in progress.read_text().splitlines()]
+    assert [event["event"] for event in events if event["event"] != "layer"] == ["begin", "tag", "end"]
+    layers = [event for event in events if event["event"] == "layer"]
+    assert layers[-1]["state"] == "pushed" and layers[-1].keys() >= {"layer", "bytes", "total"}
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_local_name_of_a_push(world: World, keep: bool) -> None:
     world.image({"source": ONE, "tag": "1.0", "keep_local_tag": keep})
