@@ -145,6 +145,8 @@ class Trials:
             if entry["operation"] == ISSUE and (entry["token_issued"] or entry["fault"]):
                 times = book.issued if entry["token_issued"] else book.tried
                 times[entry["registry"]].append(tokens.moment(entry["at"]))
+                if run.amid:  # time may have passed before the answer was noted
+                    book.tried[entry["registry"]].append(self.world.clock.true)
         book.assert_limit()
 
     def _assert_nothing_done(self, run: Run) -> None:
