@@ -9,4 +9,4 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-COLLECTION_VERSION = "0.1.0"
+COLLECTION_VERSION = "0.2.0"
