@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import signal
+import threading
 import typing as t
 
 import pytest
@@ -13,6 +17,18 @@ import pytest
 from tests.support.containerdstore import containerd_store_engine
 from tests.support.emulator import RunningEmulator, start
 from tests.support.engine import RunningEngine, find_or_start
+
+
+def pytest_configure() -> None:
+    """Take the fixtures down when somebody ends the run with SIGTERM: no engine, no emulator stays behind."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, functools.partial(_end, os.getpid()))
+
+
+def _end(session: int, number: int, _frame: t.Any) -> None:
+    if os.getpid() == session:
+        pytest.exit("ended by SIGTERM", returncode=128 + number)
+    os._exit(128 + number)  # a process that a test has forked
 
 
 @pytest.fixture(scope="session")
