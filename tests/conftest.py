@@ -27,6 +27,7 @@ def pytest_configure() -> None:
 
 def _end(session: int, number: int, _frame: t.Any) -> None:
     if os.getpid() == session:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would end the taking down
         pytest.exit("ended by SIGTERM", returncode=128 + number)
     os._exit(128 + number)  # a process that a test has forked
 
