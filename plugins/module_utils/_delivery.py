@@ -17,7 +17,7 @@ import typing as t
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
     from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Document
-    from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._pushprogress import PushProgress
     from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
     from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
     from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
@@ -39,7 +39,7 @@ class Delivery:
         login: RegistryLogin,
         target: Target,
         guards: TagGuards,
-        progress: ProgressFile,
+        progress: PushProgress,
     ) -> None:
         self.session = session
         self.login = login

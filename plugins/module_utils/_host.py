@@ -49,6 +49,9 @@ class LocalHost:
         self.redactor.add(secret)
         self.secrets.append(secret)
 
+    def scrub(self, value: t.Any) -> t.Any:
+        return self.redactor.scrub(value)
+
     # The ports are imported where they are first used: most modules need none, and docker's SDK is slow to load.
 
     def engine(self) -> t.Any:
@@ -95,18 +98,35 @@ class ModuleHost(LocalHost):
         self._module = module
 
     def warn(self, text: str) -> None:
-        self._module.warn(self.redactor.scrub(text))
+        self._module.warn(self.scrub(text))
+
+    def show(self, text: str) -> None:
+        """What a module writes is its result and nothing else; Ansible waits for its end anyway."""
 
 
 class ControllerHost(LocalHost):
-    """A task that runs inside the controller's worker, on behalf of an action plugin."""
+    """A task that runs inside the controller's worker, on behalf of an action plugin.
 
-    def __init__(self, params: t.Mapping[str, t.Any], check_mode: bool, diff_mode: bool) -> None:
+    C(display) shows a line on Ansible's screen; without it nothing is shown.
+    """
+
+    def __init__(
+        self,
+        params: t.Mapping[str, t.Any],
+        check_mode: bool,
+        diff_mode: bool,
+        display: t.Callable[[str], None] | None = None,
+    ) -> None:
         super().__init__(params, check_mode, diff_mode)
         self.warnings: list[str] = []
+        self._display = display
 
     def warn(self, text: str) -> None:
-        self.warnings.append(self.redactor.scrub(text))
+        self.warnings.append(self.scrub(text))
+
+    def show(self, text: str) -> None:
+        if self._display:
+            self._display(self.scrub(text))
 
     def told(self) -> dict[str, t.Any]:
         """What belongs into the task's result besides that of the resource."""

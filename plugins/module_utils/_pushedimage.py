@@ -187,12 +187,15 @@ class PushedImage(ImageResource):
     def _deliver(self, tags: t.Sequence[str]) -> t.Iterator[str]:
         from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
         from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._pushprogress import PushProgress
         from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
         from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
 
         session = self.session
         target = Target(self.registry_host, self.repository, TOKEN_USER, **session.transfer_options())
-        with contextlib.closing(ProgressFile(self.params["progress_file"], session.clock)) as progress:
+        file = ProgressFile(self.params["progress_file"], session.clock)
+        show = self.host.show if self.params["show_progress"] else None
+        with contextlib.closing(PushProgress(file, self.host.scrub, show)) as progress:
             progress.tell("begin", image=self.what, uris=[self.reference(tag) for tag in tags])
             delivery = Delivery(session, RegistryLogin(session, self.registry), target, self.guards, progress)
             steps = delivery.retagged(tags, self.there["digest"]) if self.there else self.content.send(delivery, tags)

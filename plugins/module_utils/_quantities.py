@@ -44,3 +44,9 @@ def size(option: str, text: str) -> int:
     unit = (found[2] or " ").lower()
     number = float(found[1]) if "." in found[1] else int(found[1])
     return round(number * 1024 ** " kmgt".index(unit))
+
+
+def written_size(number: int) -> str:
+    """So many bytes as size() reads them: C(512 B), C(1.5 MB); rounded, for people."""
+    power = min(max(number.bit_length() - 1, 0) // 10, 4)
+    return f"{number / 1024**power:.1f} {'_kMGT'[power]}B" if power else f"{number} B"

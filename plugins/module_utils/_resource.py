@@ -42,6 +42,12 @@ class Host(t.Protocol):
 
     def warn(self, text: str) -> None: ...
 
+    def show(self, text: str) -> None:
+        """Show people a line while the task runs. Where that cannot be, in a module's process, nothing is shown."""
+
+    def scrub(self, value: t.Any) -> t.Any:
+        """The value, with whatever it is made of, but without the secrets of the task."""
+
     def keep_secret(self, secret: Secret) -> None:
         """Never let this value, in any of its forms, into a result, a warning or a message."""
 

@@ -39,6 +39,7 @@ SPEC = ArgumentSpec(
         "remove_local_source": {"type": "bool", "default": False},
         "pull_policy": {"type": "str", "choices": list(_pulledimage.POLICIES), "default": _pulledimage.ALWAYS},
         "progress_file": {"type": "path"},
+        "show_progress": {"type": "bool", "default": False},
     },
     mutually_exclusive=(("tag", "tags"), ("digest", "tag"), ("digest", "tags"), ("digest", *SOURCES)),
     required_together=(("from_username", "from_password"),),

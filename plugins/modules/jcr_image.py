@@ -167,6 +167,16 @@ options:
       - What happens on another host is told when it is over.
     type: path
     version_added: 0.2.0
+  show_progress:
+    description:
+      - Whether Ansible shows how a push gets on while the task runs, with a line on standard error for its beginning,
+        each layer that was sent, each tag, and its end or failure. The task's result stays the same.
+      - The lines come from the same events as those of O(progress_file); what happens on another host is shown when it
+        is over.
+      - Nothing is shown of a task with C(no_log) or C(async), nor where the variable C(jcr_in_process) is V(false).
+    type: bool
+    default: false
+    version_added: 0.2.0
   keep_last:
     description:
       - Of the images that a selection is about, so many that were pushed last stay.
@@ -339,6 +349,7 @@ EXAMPLES = r"""
     deadline: 3600
     idle_timeout: 600
     progress_file: build/models.jsonl
+    show_progress: true
     create_repository: true
 
 - name: Have it on the hosts of the play

@@ -46,6 +46,10 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import Layer
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 
+# What sends is imported where something is sent.
+if t.TYPE_CHECKING:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import Layer
+
 IN_PROCESS_VARIABLE = "jcr_in_process"
 ON_HOST = "jdcloud.jcr.jcr_on_host"
 OWN_VARIABLES = ("JDCLOUD_", "JCR_")  # environment variables that begin so are for this collection only
@@ -125,7 +129,16 @@ class InProcessAction(ActionBase):
         return with_secrets(result, secret_result)
 
     def _host(self, params: dict[str, t.Any], task_vars: dict[str, t.Any]) -> ControllerHost:
-        return ControllerHost(params, self._task.check_mode, self._task.diff)
+        return ControllerHost(params, self._task.check_mode, self._task.diff, self._screen(task_vars))
+
+    def _screen(self, task_vars: dict[str, t.Any]) -> t.Callable[[str], None]:
+        """What shows a line about this task's host at once: a worker's lines go to the main process as they come.
+
+        They go to standard error, so that a callback's JSON stays JSON. Under C(no_log) there are none.
+        """
+        prefix = f"[{task_vars.get('inventory_hostname')}]"
+        silent = boolean(self._task.no_log, strict=False)
+        return lambda text: None if silent else display.display(f"{prefix} {text}", stderr=True)
 
     def _variables_here(self, task_vars: dict[str, t.Any]) -> dict[str, str]:
         """What of C(environment:) this process is to have."""
@@ -179,7 +192,7 @@ class DistantHost(ControllerHost):
     passed_on = (AnsibleError,)
 
     def __init__(self, action: OnHostAction, params: dict[str, t.Any], task_vars: dict[str, t.Any]) -> None:
-        super().__init__(params, action._task.check_mode, action._task.diff)
+        super().__init__(params, action._task.check_mode, action._task.diff, action._screen(task_vars))
         self._action = action
         self._task_vars = task_vars
         self._deprecations: list[t.Any] = []
@@ -291,7 +304,10 @@ class DistantEngine:
 
 
 class DistantArchives:
-    """The archives of images on another host, as _archives.Archives offers them; nothing tells how a push gets on."""
+    """The archives of images on another host, as _archives.Archives offers them.
+
+    C(progress) is told when the push is over, once of each layer, and not at all of a push that failed.
+    """
 
     def __init__(self, host: DistantHost) -> None:
         self._call = host.call
@@ -314,18 +330,23 @@ class DistantArchives:
         expected: t.Mapping[str, str | None],
         deadline: Deadline,
         renew: t.Callable[[], Secret] | None = None,
-        progress: t.Any = None,
+        progress: t.Callable[[Layer], None] | None = None,
     ) -> t.Any:
         """With another password the push begins anew, but what has arrived is not sent twice."""
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import Layer
+
         path = self._given("archive") or path
         arguments = {"path": path, "name": name, "platforms": platforms, "tags": tags, "expected": expected}
         arguments.update(target=dataclasses.asdict(target), guards=guards.arguments())
         try:
-            return self._call("archive_push", {**arguments, "seconds": deadline.left()}, [password])
+            answer = self._call("archive_push", {**arguments, "seconds": deadline.left()}, [password])
         except AuthenticationFailed:
             if renew is None:
                 raise
-            return self._call("archive_push", {**arguments, "seconds": deadline.left()}, [renew()])
+            answer = self._call("archive_push", {**arguments, "seconds": deadline.left()}, [renew()])
+        for layer in answer["transfer"]["layers"] if progress else ():
+            progress(Layer(**layer))
+        return answer
 
 
 class DistantLogins:

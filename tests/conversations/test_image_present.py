@@ -738,3 +738,19 @@ def test_progress_file_tells_why_it_ended(world: World) -> None:
     world.fails({"archive": world.archives["one"], "progress_file": str(path)}, "transfer_refused")
     last = json.loads(path.read_text().splitlines()[-1])
     assert last["event"] == "failed" and "no room" in last["why"]
+
+
+def test_progress_file_has_no_secret_that_a_registry_quotes(world: World) -> None:
+    password = world.password()
+    refusal = {"status": {"http": 403, "status": "DENIED", "message": f"not with {password}"}}
+    world.account.emulator.faults([{"match": {"operation": "putManifest"}, "times": None, "action": refusal}])
+    path = world.place / "progress.jsonl"
+    world.fails({"archive": world.archives["one"], "progress_file": str(path)}, "transfer_refused")
+    assert "not with ****" in path.read_text() and password not in path.read_text()
+
+
+def test_showing_the_progress_changes_no_result(world: World) -> None:
+    """Nor does a module write anything but its result, which run_module would not have."""
+    wish = {"archive": world.archives["one"], "tags": ["a", "b"], "show_progress": True}
+    predicted, done = world.image(wish, check=True), world.image(wish)
+    assert done.keys() == RESULT_KEYS and predicted["diff"] == done["diff"]

@@ -29,10 +29,9 @@ from tests.support.builds import UPSTREAM_PASSWORD, upstream, write_builds
 from tests.support.emulator import RunningEmulator
 from tests.support.engine import RunningEngine
 from tests.support.leaks import Leak, ProcessSampler, Scanner
-from tests.support.playbooks import Playbooks, Run, playbooks
+from tests.support.playbooks import CONNECTIONS, Playbooks, Run, playbooks
 from tests.support.tasks import Account, run_here
 
-CONNECTIONS = Path(__file__).parents[1] / "support" / "connection_plugins"
 LOUD = ("-vvvv", "--diff")
 REGISTRY = "leak-tests"
 REPOSITORY = "shop/web"
@@ -236,6 +235,7 @@ def looks(source: str) -> list[dict[str, t.Any]]:
 
 def other_sources(watched: Watched, image: dict[str, t.Any], foreign: str) -> list[dict[str, t.Any]]:
     """What is pushed without an engine: an archive, and an image of a registry that wants another login."""
+    image = {**image, "show_progress": True}
     copy = {**image, "from_image": f"{foreign}/library/nginx:1.27", "from_username": USER, "tag": "nginx"}
     good, wrong = watched.give("login elsewhere", UPSTREAM_PASSWORD), watched.give("wrong login", f"wrong{STRANGE}")
     return [
@@ -287,7 +287,8 @@ def all_modules(watched: Watched, source: str, foreign: str) -> list[Play]:
     docker_host = {"docker_host": watched.engine.docker_host}
     far = [task("jcr_login", {**here, "config_path": "~/docker/config.json"}, environment={**security, "OTHER": "1"})]
     far.append(task("jcr_image", {**image, "state": "pulled", **docker_host}))
-    far.append(task("jcr_image", {**image, "archive": str(watched.place / "build" / "app.tar"), "tag": "far"}))
+    archive = {"archive": str(watched.place / "build" / "app.tar"), "show_progress": True}
+    far.append(task("jcr_image", {**image, **archive, "tag": "far"}))
     last = [
         task("jcr_token", {**here, "cache": str(watched.place / "tokens" / "elsewhere"), "dest": file("console")}),
         task("jcr_token", {**here, "source_xlsx": file("console")}, register="plain"),

@@ -22,10 +22,9 @@ from tests.support.emulator import RunningEmulator
 from tests.support.engine import RunningEngine
 from tests.support.examples import MODULES
 from tests.support.leaks import Scanner
-from tests.support.playbooks import Playbooks, Run, Task, playbooks
+from tests.support.playbooks import CONNECTIONS, Playbooks, Run, Task, hosts, playbooks
 from tests.support.returned import Documented
 
-CONNECTIONS = Path(__file__).parents[1] / "support" / "connection_plugins"
 HERE = "runs in the controller's process"
 AS_MODULE = "runs as a module, because "
 ON_HOST = "works on the host through jdcloud.jcr.jcr_on_host, because "
@@ -76,23 +75,6 @@ def done(run: Run, *names: str) -> list[Task]:
     """The tasks of a run that went well; all of them, or those of these names."""
     assert run.code == 0, run.output
     return [task for task in run.tasks if not names or task.task in names]
-
-
-def hosts(books: Playbooks, *names: str, **variables: str) -> str:
-    """An inventory of hosts behind the test's own connection, each with a home and a record."""
-    lines = []
-    for name in names:
-        for folder in ("home", "record"):
-            (books.place / name / folder).mkdir(parents=True, exist_ok=True)
-        given = {
-            "ansible_connection": "jcr_test",
-            "ansible_python_interpreter": sys.executable,
-            "jcr_test_home": str(books.place / name / "home"),
-            "jcr_test_record": str(books.place / name / "record"),
-            **variables,
-        }
-        lines.append(" ".join([name, *(f"{key}={value}" for key, value in given.items() if value)]))
-    return "[far]\n" + "\n".join(lines) + "\n"
 
 
 def recorded(books: Playbooks, name: str) -> bytes:

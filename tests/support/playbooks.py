@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.support.emulator import RunningEmulator
 
+CONNECTIONS = Path(__file__).with_name("connection_plugins")
 _CALLBACKS = Path(__file__).with_name("callback_plugins")
 # Variables of the caller that begin so could turn a run into another one.
 _FOREIGN = ("ANSIBLE_", "DOCKER_", "JCR_", "JDCLOUD_")
@@ -104,25 +105,38 @@ class Playbooks:
         """Run a playbook with this text to its end."""
         return self._run(str(self._write("playbook.yml", content)), *options, inventory=inventory)
 
+    def start(self, name: str, variables: dict[str, t.Any], *options: str) -> subprocess.Popen[str]:
+        """Start playbook jdcloud.jcr.NAME in a process group of its own; its output is to be read."""
+        extra = self._write("variables.json", json.dumps(variables))
+        return self._start(f"jdcloud.jcr.{name}", f"--extra-vars=@{extra}", *options, start_new_session=True)
+
     def _run(self, playbook: str, *options: str, inventory: str | None) -> Run:
-        work = self.place / "work"
-        work.mkdir(exist_ok=True)
         log = self.place / "tasks.jsonl"
         log.write_text("", encoding="utf-8")
+        options = (f"--inventory={self._write('inventory.ini', inventory)}", *options) if inventory else options
+        with self._start(playbook, *options) as process:
+            try:
+                output, _none = process.communicate()
+            except BaseException:  # an interrupted test leaves no playbook behind
+                process.kill()
+                raise
+        lines = log.read_text(encoding="utf-8").splitlines()
+        return Run(process.returncode, output, tuple(Task(**json.loads(line)) for line in lines))
+
+    def _start(self, playbook: str, *options: str, start_new_session: bool = False) -> subprocess.Popen[str]:
+        work = self.place / "work"
+        work.mkdir(exist_ok=True)
         command = [str(Path(sys.executable).with_name("ansible-playbook")), playbook]
-        command += [f"--inventory={self._write('inventory.ini', inventory)}"] if inventory else []
-        done = subprocess.run(
+        return subprocess.Popen(
             [*command, *options],
             cwd=work,
-            env={**self.environment, "JCR_TASK_LOG": str(log)},
+            env={**self.environment, "JCR_TASK_LOG": str(self.place / "tasks.jsonl")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
+            start_new_session=start_new_session,
         )
-        lines = log.read_text(encoding="utf-8").splitlines()
-        return Run(done.returncode, done.stdout, tuple(Task(**json.loads(line)) for line in lines))
 
     def _write(self, name: str, text: str) -> Path:
         file = self.place / name
@@ -153,6 +167,23 @@ def playbooks(place: Path, emulator: RunningEmulator, docker_host: str) -> Playb
             "LC_ALL": "C.UTF-8",
         },
     )
+
+
+def hosts(books: Playbooks, *names: str, **variables: str) -> str:
+    """An inventory of hosts behind the test's own connection, each with a home and a record."""
+    lines = []
+    for name in names:
+        for folder in ("home", "record"):
+            (books.place / name / folder).mkdir(parents=True, exist_ok=True)
+        given = {
+            "ansible_connection": "jcr_test",
+            "ansible_python_interpreter": sys.executable,
+            "jcr_test_home": str(books.place / name / "home"),
+            "jcr_test_record": str(books.place / name / "record"),
+            **variables,
+        }
+        lines.append(" ".join([name, *(f"{key}={value}" for key, value in given.items() if value)]))
+    return "[far]\n" + "\n".join(lines) + "\n"
 
 
 def _message(result: dict[str, t.Any]) -> str:

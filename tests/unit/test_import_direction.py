@@ -67,7 +67,7 @@ LAYERS = (
     ("_route",),
     ("_secrets",),
     ("_deletions",),
-    ("_imagechoice", "_purge", "_repositoryreport"),
+    ("_imagechoice", "_purge", "_pushprogress", "_repositoryreport"),
     ("_declared", "_bulk", "_listing", "_progressfile", "_selection", "_imagegraph", "_placeholder", "_tagguards"),
     ("_models", "_plan", "_cascade", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
     ("_manifest", "_times", "_candidates", "_imageconfig", "_ledger", "_pattern", "_quantities", "_semver"),

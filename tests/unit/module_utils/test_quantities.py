@@ -56,6 +56,24 @@ def test_sizes(text):
     assert _quantities.size("larger_than", text) == SIZES[text]
 
 
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 B"),
+        (1, "1 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 kB"),
+        (28_861_712, "27.5 MB"),
+        (1024**2 - 1, "1024.0 kB"),
+        (5 * 1024**3, "5.0 GB"),
+        (3000 * 1024**4, "3000.0 TB"),
+    ],
+)
+def test_sizes_are_written_as_they_are_read(number, text):
+    assert _quantities.written_size(number) == text
+    assert _quantities.size("larger_than", text) == pytest.approx(number, rel=0.05)
+
+
 @pytest.mark.parametrize(("parse", "text"), [(_quantities.age, text) for text in NO_AGES])
 def test_what_is_no_age(parse, text):
     error = refusal(parse, text)
