@@ -28,6 +28,11 @@ _NOT_EMPTY_CURE = (
     "A registry can be deleted only when it is empty: delete its repositories first, or set force: true, which deletes "
     "them with all their images."
 )
+_REFUSED_CURE = (
+    "Nothing is deleted by force that is not listed: run the task again later, or delete this repository by "
+    "jcr_repository with force: true if whatever is in it shall go."
+)
+_SETTLING = (1.0, 2.0, 4.0)  # seconds between two tries to delete a repository that is empty, but is refused as not so
 _BUSY_CURE = "Something else works on this registry: run the task again when it has come to rest."
 
 
@@ -70,10 +75,10 @@ class DeletedRegistry(RegistryResource):
         too_many = len(repositories) > self.params["max_delete"] and not self._approved
         if too_many or not self.params["force"]:
             return _cascade.Contents(name, repositories)
-        images = {
-            repository: [_cascade.image_fields(image) for image in client.images(name, repository)]
-            for repository in repositories
-        }
+        images: dict[str, list[_cascade.Fields]] = {repository: [] for repository in repositories}
+        for image in client.images(name, None):
+            if image["repository"] in images:  # else it is in one that came after the repositories were listed
+                images[image["repository"]].append(_cascade.image_fields(image))
         return _cascade.Contents(name, repositories, images)
 
     def want(self, before: State) -> State:
@@ -156,16 +161,22 @@ class DeletedRegistry(RegistryResource):
     def _delete_repository(self, repository: str) -> None:
         """Without force, so that the service itself refuses if there is an image again.
 
-        Only where it lists none and refuses all the same (images of which it does not tell), force is used.
+        One that it lists as empty and yet does not let go may be about to: that is tried again, never by force.
         """
         client = self.session.client
-        try:
-            client.delete_repository(self.name, repository)
-        except (PreconditionFailed, InvalidArgument) as error:
-            if client.images(self.name, repository):
-                error.suggest(_BUSY_CURE)
-                raise
-            client.delete_repository(self.name, repository, force=True)
+        for pause in (*_SETTLING, None):
+            try:
+                return client.delete_repository(self.name, repository)
+            except (PreconditionFailed, InvalidArgument) as error:
+                if client.images(self.name, repository):
+                    error.suggest(_BUSY_CURE)
+                    raise
+                left = self.session.deadline.left()
+                if pause is None or (left is not None and left <= pause):
+                    error.cause += "; yet the service lists no image in it"
+                    error.cure = _REFUSED_CURE
+                    raise
+            self.session.clock.sleep(pause)
 
     def _delete_registry(self) -> None:
         try:

@@ -253,15 +253,6 @@ def test_operation_protection_with_a_token(shop: Account, run: Run) -> None:
     assert ok(run(shop, "jcr_registry", {**GONE, "security_token": "123456"}))["deleted"] == ALL_OF_IT
 
 
-def test_repository_that_the_service_does_not_call_empty(shop: Account, run: Run) -> None:
-    """It lists no images there any more, so that force deletes none that is not known."""
-    refusal = {"status": {"http": 400, "status": "FAILED_PRECONDITION", "message": "repository has images"}}
-    strike(shop, "deleteRepository", refusal, times=1)
-    assert ok(run(shop, "jcr_registry", GONE))["deleted"] == ALL_OF_IT
-    assert deletes(shop).count("deleteRepository") == 4
-    assert shop.emulator.state()["registries"] == []
-
-
 # --- in step with others, and with time ------------------------------------------------------------------------------
 
 
@@ -310,6 +301,60 @@ def test_what_is_pushed_meanwhile_stays(account: Account, monkeypatch: pytest.Mo
     cause, cure = "3 images had been deleted before", "Something else works on this registry"
     assert_failure(result, "precondition", about, cause, cure, answered=True, changed=True)
     assert left(account) == {"shop/api": 1, "shop/empty": 0, "shop/web": 0}
+
+
+NOT_EMPTY = {"status": {"http": 400, "status": "FAILED_PRECONDITION", "message": "repository has images"}}
+
+
+def test_empty_repository_that_the_service_refuses_at_first(shop: Account) -> None:
+    strike(shop, "deleteRepository", NOT_EMPTY, times=2)
+    task = Task(shop, **GONE)
+    assert ok(task.run())["deleted"] == ALL_OF_IT
+    assert task.clock.slept == [1.0, 2.0]
+    assert shop.emulator.state()["registries"] == []
+
+
+@pytest.mark.parametrize(("deadline", "slept"), [(None, [1.0, 2.0, 4.0]), (6, [1.0, 2.0])])
+def test_empty_repository_that_the_service_goes_on_to_refuse(
+    shop: Account, deadline: int | None, slept: list[float]
+) -> None:
+    """No force is used: nobody can say what would go."""
+    strike(shop, "deleteRepository", NOT_EMPTY, times=9)
+    task = Task(shop, **GONE, deadline=deadline)
+    result = task.run()
+    about = "delete repository 'shop/api' in registry 'myshop' in cn-north-1"
+    cause = "yet the service lists no image in it; 3 images had been deleted before"
+    assert_failure(
+        result, "precondition", about, cause, "by jcr_repository with force: true", answered=True, changed=True
+    )
+    assert task.clock.slept == slept
+    assert left(shop) == {"shop/api": 0, "shop/empty": 0, "shop/web": 0}
+
+
+def test_what_is_pushed_after_a_refusal_stays(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right after the repository was looked at once more, and was empty."""
+    client = fill(account.emulator, NAME, CONTENTS)
+    strike(account, "deleteRepository", NOT_EMPTY, times=1)
+    original = Client.images
+
+    def images(self: Client, registry: str, repository: str | None, **options: t.Any) -> list[dict[str, t.Any]]:
+        found = original(self, registry, repository, **options)
+        if deletes(account).count("deleteRepository") == 1 and not left(account)["shop/api"]:
+            client.push_image("shop/api", "9.9", b"new")
+        return found
+
+    monkeypatch.setattr(Client, "images", images)
+    result = Task(account, **GONE).run()
+    about = "delete repository 'shop/api' in registry 'myshop' in cn-north-1"
+    assert_failure(
+        result, "precondition", about, "3 images had been deleted", "Something else works", answered=True, changed=True
+    )
+    assert left(account) == {"shop/api": 1, "shop/empty": 0, "shop/web": 0}
+
+
+def test_all_images_are_read_by_one_listing(shop: Account, run: Run) -> None:
+    ok(run(shop, "jcr_registry", GONE, check=True))
+    assert [entry["operation"] for entry in shop.emulator.requests()].count("describeImages") == 1
 
 
 @pytest.mark.parametrize("cap", [6, 10])
