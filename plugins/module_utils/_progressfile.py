@@ -9,6 +9,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -19,24 +20,27 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import FileError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._times import format_time
 
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a named pipe must not hang
+# Lines are added at the end, so that pushes which run at the same time may share a file. A named pipe must not hang.
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class ProgressFile:
-    """Nothing is done for C(path=None). Opening empties the file; a link is never followed. Threads may share it.
+    """Nothing is done for C(path=None). Each line says which C(push) it is about. A link is never followed.
 
-    Raises FileError for a path that is not a regular file or cannot be written. What goes wrong later (a full disk)
-    ends the telling, not the transfer.
+    Threads and processes may share it. Raises FileError for a path that is not a regular file or cannot be written.
+    What goes wrong later (a full disk) ends the telling, not the transfer.
     """
 
-    def __init__(self, path: str | None, clock: Clock) -> None:
+    def __init__(self, path: str | None, push: str, clock: Clock) -> None:
+        self._push = push
         self._clock = clock
         self._lock = threading.Lock()
         self._handle: int | None = None if path is None else _opened(path)
 
     def tell(self, event: str, **fields: t.Any) -> None:
         """Write one line: the time, the event, and its fields, none of which is a secret."""
-        line = json.dumps({"at": format_time(self._clock.now()), "event": event, **fields}) + "\n"
+        at = format_time(self._clock.now())
+        line = json.dumps({"at": at, "push": self._push, "event": event, **fields}) + "\n"
         with self._lock:
             if self._handle is None:
                 return
@@ -55,17 +59,30 @@ class ProgressFile:
             self._handle = None
 
 
-def _opened(path: str) -> int:
-    obj = f"'{path}'"
+def check(path: str) -> None:
+    """Raise the FileError that opening would raise, as far as it can be foreseen without writing."""
     try:
-        handle = os.open(path, _FLAGS, 0o644)
+        os.close(_opened(path, create=False))
+    except FileNotFoundError:
+        directory = os.path.dirname(path) or "."
+        if not os.path.isdir(directory):
+            raise _unwritable(path, os.strerror(errno.ENOENT)) from None
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise _unwritable(path, os.strerror(errno.EACCES)) from None
+
+
+def _opened(path: str, *, create: bool = True) -> int:
+    try:
+        handle = os.open(path, _FLAGS | os.O_CREAT if create else _FLAGS, 0o644)
     except OSError as error:
-        raise FileError(error.strerror or str(error), act="write the progress to", obj=obj) from None
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise FileError("it is not a regular file", act="write the progress to", obj=obj, cure="Name a file.")
-        os.ftruncate(handle, 0)
-    except BaseException:
+        if isinstance(error, FileNotFoundError) and not create:
+            raise
+        raise _unwritable(path, error.strerror or str(error)) from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise
+        raise _unwritable(path, "it is not a regular file", cure="Name a file.")
     return handle
+
+
+def _unwritable(path: str, why: str, cure: str | None = None) -> FileError:
+    return FileError(why, act="write the progress to", obj=f"'{path}'", cure=cure)

@@ -59,6 +59,10 @@ class PushedImage(ImageResource):
             _rules.digest(self.params["expected_digest"])
         if self.params["create_repository"]:
             _rules.repository_name_to_create(self.repository)
+        if self.params["progress_file"]:
+            from ansible_collections.jdcloud.jcr.plugins.module_utils import _progressfile
+
+            _progressfile.check(self.params["progress_file"])
         self.session.transfer_options()
         self._check_source()
         self.content = self._content()
@@ -193,7 +197,7 @@ class PushedImage(ImageResource):
 
         session = self.session
         target = Target(self.registry_host, self.repository, TOKEN_USER, **session.transfer_options())
-        file = ProgressFile(self.params["progress_file"], session.clock)
+        file = ProgressFile(self.params["progress_file"], self.reference(tags[0]), session.clock)
         show = self.host.show if self.params["show_progress"] else None
         with contextlib.closing(PushProgress(file, self.host.scrub, show)) as progress:
             progress.tell("begin", image=self.what, uris=[self.reference(tag) for tag in tags])

@@ -160,8 +160,8 @@ options:
   progress_file:
     description:
       - A file on the controller that tells how a push gets on while it runs, as one JSON object a line, with C(at),
-        C(event) (V(begin), V(layer), V(tag), V(end) or V(failed)) and what belongs to it. It is emptied when a push
-        begins. A link is not followed.
+        C(push) (which one, by its first tag), C(event) (V(begin), V(layer), V(tag), V(end) or V(failed)) and what
+        belongs to it. Lines are added at the end, so that pushes of several hosts may share it. A link is not followed.
       - Without a Docker Engine a layer is told of when it is through, by C(digest), C(state), C(bytes) and C(seconds).
         An engine tells on the way, too, how many C(bytes) of C(total) have gone of a C(layer), as it calls it.
       - What happens on another host is told when it is over.

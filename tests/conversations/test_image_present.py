@@ -703,12 +703,14 @@ def test_an_archive_that_changes_is_not_pushed_by_mistake(world: World) -> None:
 
 def test_progress_file(world: World) -> None:
     path = world.place / "progress.jsonl"
-    path.write_text("old\n" * 1000)
+    path.write_text('{"event": "of another push"}\n')
     wish = {"archive": world.archives["one"], "tags": ["a", "b"], "progress_file": str(path)}
     world.image(wish, check=True)
-    assert path.read_text().startswith("old"), "a prediction writes nothing"
+    assert len(path.read_text().splitlines()) == 1, "a prediction writes nothing"
     done = world.image(wish)
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    other, *lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert other == {"event": "of another push"}
+    assert {line["push"] for line in lines} == {done["image"]["uris"][0]}
     assert [line["event"] for line in lines] == ["begin", "layer", "layer", "layer", "tag", "tag", "end"]
     assert lines[0]["uris"] == done["image"]["uris"]
     found = [{key: line[key] for key in ("digest", "state", "bytes", "seconds")} for line in lines if "state" in line]
@@ -725,10 +727,14 @@ def test_progress_file_is_written_safely(world: World) -> None:
     link.symlink_to(target)
     os.mkfifo(pipe)
     for path in (link, pipe, world.place, world.place / "no" / "file"):
-        failed = world.fails({"archive": world.archives["one"], "progress_file": str(path)}, "file")
-        assert str(path) in failed["msg"] and failed["changed"] is False
+        wish = {"archive": world.archives["one"], "progress_file": str(path)}
+        wish.update(repository="shop/new", create_repository=True)
+        for check in (True, False):
+            failed = world.fails(wish, "file", check=check)
+            assert str(path) in failed["msg"] and failed["changed"] is False
     assert target.read_text() == "precious"
-    assert world.remote() == {}
+    [registry] = [entry for entry in world.account.emulator.state()["registries"] if entry["name"] == REGISTRY]
+    assert "shop/new" not in [repository["name"] for repository in registry["repositories"]]
 
 
 def test_progress_file_tells_why_it_ended(world: World) -> None:

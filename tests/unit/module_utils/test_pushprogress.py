@@ -61,14 +61,16 @@ def redactor():
 @pytest.mark.parametrize(("event", "fields", "line"), LINES)
 def test_lines(redactor, event, fields, line):
     shown: list[str] = []
-    PushProgress(ProgressFile(None, FakeClock()), redactor.scrub, shown.append).tell(event, **fields)
+    PushProgress(ProgressFile(None, "h/shop/web:1", FakeClock()), redactor.scrub, shown.append).tell(event, **fields)
     assert shown == ([line] if line else [])
 
 
 @pytest.mark.parametrize("show", [True, False])
 def test_the_file_has_every_event_whatever_is_shown(redactor, tmp_path, show):
     path, shown = tmp_path / "progress.jsonl", []
-    progress = PushProgress(ProgressFile(str(path), FakeClock()), redactor.scrub, shown.append if show else None)
+    progress = PushProgress(
+        ProgressFile(str(path), "h/shop/web:1", FakeClock()), redactor.scrub, shown.append if show else None
+    )
     for event, fields, _line in LINES:
         progress.tell(event, **fields)
     progress.close()
