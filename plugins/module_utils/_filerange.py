@@ -20,7 +20,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import Content
 class FileRange(io.RawIOBase):
     """The C(size) bytes of C(file) from C(offset) on; seekable, and independent of every other reader of the file.
 
-    C(file), C(offset) and C(size) are what sendfile takes; that way is not proven here. C(what) is the range's name in
+    C(file), C(offset) and C(size) are what pread takes; that way is not proven here. C(what) is the range's name in
     messages. With a C(digest), the read that reaches the end raises ContentMismatch if all bytes together are others;
     parts may be read again in between, but none may be skipped for the proof. C(owned): the file is closed with it.
     """

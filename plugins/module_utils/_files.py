@@ -189,7 +189,7 @@ def _take_lock(lock_path: str, clock: Clock, end: float, wait: float) -> int:
                 holder = os.pread(handle, 20, 0).decode("ascii", "replace") or "unknown"
                 os.close(handle)
                 raise FileError(
-                    f"another process (pid {holder}) held the lock for {wait:g} seconds",
+                    f"another process (pid {holder}) held the lock for {wait:.0f} seconds",
                     cure="Wait for that process to end, or end it.",
                 ) from None
         except BaseException:

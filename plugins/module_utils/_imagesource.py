@@ -115,9 +115,9 @@ class ImageSource(t.Protocol):
     def open(self, blob: Descriptor) -> t.BinaryIO:
         """A reader from the blob's first byte, which the caller closes; seekable where that is cheap.
 
-        Where the blob is one piece of a file, the reader has C(file) (with a fileno()), C(offset) and C(size) for
-        sendfile. Reading it all raises an error at the end if the bytes are not as the digest says; who uses
-        C(file) leaves that to the receiver. Raises ImageNotFound if the blob is not here.
+        Where the blob is one piece of a file, the reader has C(file) (with a fileno()), C(offset) and C(size), so
+        that several can read it at once (pread). Reading it all raises an error at the end if the bytes are not as the
+        digest says; who uses C(file) has to prove them. Raises ImageNotFound if the blob is not here.
         """
 
     def close(self) -> None:

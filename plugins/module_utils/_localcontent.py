@@ -9,9 +9,10 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ImageNotFound
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ImageNotFound, JcrError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
 
 if t.TYPE_CHECKING:
@@ -134,9 +135,13 @@ class LocalContent:
                     progress=delivery.layer_told,
                 )
             )
-        finally:
+        except BaseException:
             if temporary:
-                engine.remove(reference)
+                with contextlib.suppress(JcrError):  # why the push failed is what matters
+                    engine.remove(reference)
+            raise
+        if temporary:
+            engine.remove(reference)
         delivery.pushed(pushed["digest"], pushed)
         return pushed["digest"]
 

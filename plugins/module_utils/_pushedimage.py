@@ -153,7 +153,7 @@ class PushedImage(ImageResource):
 
     def _need_room(self, before: State) -> None:
         if before[self.repository_key] is None and self.session.registry_host(self.registry) and not self.writing:
-            used = len(self.session.client.repositories(self.registry))
+            used = self.session.client.count_repositories(self.registry)
             self.session.need_quota("repository", 1, used=used)
 
     def _present_elsewhere(self) -> dict[str, t.Any] | None:

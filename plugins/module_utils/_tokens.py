@@ -61,6 +61,7 @@ if t.TYPE_CHECKING:
 
 Change = t.Callable[[CacheState], CacheState]
 
+LOCK_WAIT = 300.0  # seconds; more than a holder takes that uses up all its attempts, to list and to issue
 _LATEST_EXPIRY = LONGEST_LIFE + datetime.timedelta(hours=1)  # from now; an expiry beyond that was misread
 
 
@@ -100,11 +101,11 @@ class _Wish:
 class TokenBroker:
     """Hands out tokens of the client's account and region.
 
-    cache_dir is made when first written to (0700). lock_wait is how many seconds to wait for another process that
-    speaks to the service for the same registry.
+    cache_dir is made when first written to (0700). Another process that speaks to the service for the same registry is
+    waited for until the client's deadline; lock_wait is how many seconds that is where there is none.
     """
 
-    def __init__(self, client: Client, cache_dir: str, *, clock: Clock, lock_wait: float = 60.0) -> None:
+    def __init__(self, client: Client, cache_dir: str, *, clock: Clock, lock_wait: float = LOCK_WAIT) -> None:
         self._client = client
         self._directory = cache_dir
         self._clock = clock
@@ -399,8 +400,7 @@ class TokenBroker:
     def _locked(self, registry: str, cache: TokenCache) -> t.Iterator[CacheState]:
         """Hold the lock of a cache; gives what is in it."""
         left = self._client.deadline.left()
-        wait = self._lock_wait if left is None else min(self._lock_wait, left)
-        with cache.locked(self._clock, wait):
+        with cache.locked(self._clock, self._lock_wait if left is None else left):
             state, warning = cache.read_or_repair()
             if warning:
                 self._broken_caches[registry] = warning

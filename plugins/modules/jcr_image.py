@@ -205,7 +205,9 @@ options:
       - How a tag is deleted whose image has other tags that stay, or is in an index that stays. The documents of the
         service do not say whether an image loses its other tags when one of them is deleted.
       - V(keep) does not find out. It lets the tag stand for an empty image, which it then deletes by its digest. That
-        needs a token, see the options for tokens; the other tags are never touched.
+        needs a token, see the options for tokens; the other tags are never touched. The tag is looked at again right
+        before. Registries know no condition for a write, so that a tag that somebody else puts in this last moment is
+        deleted, too; the image that they put stays, without it.
       - V(trust) has the service delete the tag, which needs no token, and looks at the other tags afterwards. The task
         fails at once if they are gone; then they are lost.
       - V(refuse) fails before anything is deleted.

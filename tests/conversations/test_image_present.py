@@ -591,6 +591,14 @@ def test_quota_of_repositories_is_looked_at_first(world: World) -> None:
     assert not [e for e in world.requests(start) if e["write"]]
 
 
+def test_repositories_are_counted_without_reading_them_all(world: World) -> None:
+    many = {"registry": REGISTRY, "repositories": [{"name": f"many/r{number}"} for number in range(150)]}
+    world.ok("jcr_repository", many, run_here)
+    start = world.last()
+    world.image({"repository": "shop/new", "archive": world.archives["one"], "create_repository": True}, check=True)
+    assert [e["operation"] for e in world.requests(start)].count("describeRepositories") == 2  # is it there; how many
+
+
 def test_a_repository_that_was_created_is_told_where_the_push_fails(world: World) -> None:
     world.password()
     fault = {"match": {"plane": "data", "operation": "startUpload"}, "times": None, "action": {"status": {"http": 403}}}

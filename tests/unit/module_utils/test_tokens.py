@@ -38,7 +38,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 from ansible_collections.jdcloud.jcr.plugins.module_utils._files import locked
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import default_cache_dir
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import LOCK_WAIT, TokenBroker
 from tests.support.fake_clock import START, FakeClock
 
 REGISTRY = "myregistry"
@@ -1049,6 +1049,34 @@ def test_a_held_lock_is_waited_for_only_so_long(client, cache, clock):
         with pytest.raises(FileError, match=f"pid {os.getpid()}"):
             acquire(broker)
     assert 7 <= sum(clock.slept) < 7.1
+
+
+@pytest.mark.parametrize(("seconds", "waited"), [(200, 200), (1000, 1000), (None, LOCK_WAIT)])
+def test_a_held_lock_is_waited_for_until_the_deadline(service, cache, clock, seconds, waited):
+    """Its holder may need all its attempts for a listing and an issue."""
+    acquire(TokenBroker(MemoryClient(service), str(cache), clock=clock))
+    (path,) = cache_files(cache)
+    broker = TokenBroker(MemoryClient(service, seconds=seconds), str(cache), clock=clock)
+    with locked(str(path), clock=clock, wait=0):
+        with pytest.raises(FileError, match=f"held the lock for {waited:.0f} seconds"):
+            acquire(broker)
+    assert waited <= sum(clock.slept) < waited + 0.1
+
+
+def test_a_lock_that_is_let_go_late_is_had(service, cache, clock, monkeypatch):
+    acquire(TokenBroker(MemoryClient(service), str(cache), clock=clock))
+    (path,) = cache_files(cache)
+    held = contextlib.ExitStack()
+    held.enter_context(locked(str(path), clock=clock, wait=0))
+    sleep = clock.sleep
+
+    def let_go_after_four_minutes(seconds):
+        sleep(seconds)
+        if sum(clock.slept) > 240:
+            held.close()
+
+    monkeypatch.setattr(clock, "sleep", let_go_after_four_minutes)
+    assert acquire(TokenBroker(MemoryClient(service, seconds=300), str(cache), clock=clock)).source == "cache"
 
 
 @pytest.mark.parametrize(
