@@ -21,9 +21,11 @@ import http.client
 import io
 import select
 import socket
+import ssl
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ProtocolError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import Route
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transportfault import unreachable
 
@@ -97,7 +99,7 @@ class Connection(http.client.HTTPConnection):
         self._route = route
         first = route.proxy or route
         super().__init__(first.host, first.port)
-        self.default_port = route.usual_port  # with which the Host header names no port
+        self._create_connection = self._reach  # which http.client sets, too, to call it in connect()
         if route.proxy:
             login = {"Proxy-Authorization": route.proxy.authorization} if route.proxy.authorization else {}
             self.set_tunnel(f"[{route.host}]" if ":" in route.host else route.host, route.port, login)
@@ -108,24 +110,47 @@ class Connection(http.client.HTTPConnection):
         """Send a request; returns its answer as soon as the headers are there."""
         self.attempt = attempt
         try:
-            self.request(method, target, body, headers)
-        except (BrokenPipeError, ConnectionResetError):
+            self.request(method, target, body, {"Host": self._route.authority, **headers})
+        except (ConnectionError, ssl.SSLError):
             if not attempt.sent:
                 raise
             # The server may have answered before it had all of a large body, and hung up: that answer counts.
-        return self.getresponse()
+        response = self.getresponse()
+        if response.status < 200:  # another one follows; http.client waits for it after 100 only
+            raise ProtocolError(
+                f"{self._route.netloc} answered {response.status}, which announces an answer but is none",
+                http_status=response.status,
+            )
+        return response
 
     def connect(self) -> None:
         attempt = self.attempt
         attempt.connecting, attempt.sent = True, False
         try:
-            self.timeout = attempt.left()
             super().connect()  # through the proxy's tunnel, if there is one
             if self._route.tls:
                 self.sock.settimeout(attempt.left())
                 self.sock = self._route.context.wrap_socket(self.sock, server_hostname=self._route.host)
         finally:
             attempt.connecting = False
+
+    def _reach(self, address: tuple[str, int], *_options: t.Any) -> socket.socket:
+        """As socket.create_connection(), which gives each of a name's addresses the whole time; here they share it."""
+        host, port = address
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for number, (family, kind, protocol, _name, place) in enumerate(found):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                sock.settimeout(self.attempt.left() / (len(found) - number))
+                sock.connect(place)
+                return sock
+            except OSError as error:
+                sock.close()
+                failure = error
+            except BaseException:
+                sock.close()
+                raise
+        raise failure
 
     def request(self, method: str, url: str, body: t.Any = None, headers: t.Any = None, **options: t.Any) -> None:
         """Send headers and a small body at once: as two packets they would wake the server twice."""

@@ -55,7 +55,10 @@ class Route:
         self.tls = parts.scheme == "https"
         self.usual_port = 443 if self.tls else 80
         self.port: int = parts.port or self.usual_port
-        self.proxy = None if is_loopback(self.base) else proxy_for(self.host)
+        self.proxy = None if is_loopback(self.base) else proxy_for(self.host, self.port)
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        # As the Host header says it; http.client's own has an IPv6 address behind a proxy in two pairs of brackets.
+        self.authority = shown if self.port == self.usual_port else f"{shown}:{self.port}"
         # A path is read in any case: one that is wrong is told before anything is sent.
         self.context = _trusting(verify) if self.tls or isinstance(verify, str) else None
 
@@ -93,14 +96,15 @@ def checked_endpoint(endpoint: str) -> str:
 # --- proxies ---------------------------------------------------------------------------------------------------------
 
 
-def proxy_for(host: str) -> Proxy | None:
+def proxy_for(host: str, port: int) -> Proxy | None:
     """The proxy that the environment names for https to C(host), None if there is none.
 
-    HTTPS_PROXY or ALL_PROXY, in small letters too, unless NO_PROXY names the host, its domain or its network.
+    HTTPS_PROXY or ALL_PROXY, in small letters too, unless NO_PROXY names the host, the host with its port, its domain
+    or its network.
     """
     proxies = urllib.request.getproxies()
     url = proxies.get("https") or proxies.get("all")
-    if not url or urllib.request.proxy_bypass(host) or _is_in_network(host, proxies.get("no", "")):
+    if not url or urllib.request.proxy_bypass(f"{host}:{port}") or _is_in_network(host, proxies.get("no", "")):
         return None
     try:
         parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")

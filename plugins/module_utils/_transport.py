@@ -272,12 +272,13 @@ def _next_bytes(response: http.client.HTTPResponse, count: int) -> bytes:
 
 
 def _decoded(response: http.client.HTTPResponse, encoding: str, host: str) -> t.Iterator[bytes]:
-    """The pieces of a body, decompressed, each of a bounded size."""
+    """The pieces of a body, decompressed, each of a bounded size; whatever the encoding, no bytes are an empty body."""
     packed = encoding.lower() in ("gzip", "x-gzip")
-    if not packed and encoding.lower() != "identity":
-        raise ProtocolError(f"the answer of {host} cannot be decompressed: it is in {encoding[:20]!r}")
-    unpacker = zlib.decompressobj(_GZIP)
+    unpacker, begun = zlib.decompressobj(_GZIP), False
     for piece in iter(lambda: _next_bytes(response, _CHUNK), b""):
+        if not packed and encoding.lower() not in ("", "identity"):
+            raise ProtocolError(f"the answer of {host} cannot be decompressed: it is in {encoding[:20]!r}")
+        begun = True
         if not packed:
             yield piece
         while packed and piece:
@@ -286,5 +287,5 @@ def _decoded(response: http.client.HTTPResponse, encoding: str, host: str) -> t.
             except zlib.error:
                 raise ProtocolError(f"the answer of {host} cannot be decompressed") from None
             piece = unpacker.unconsumed_tail
-    if packed and not unpacker.eof:
+    if packed and begun and not unpacker.eof:
         raise ProtocolError(f"the answer of {host} cannot be decompressed: its end is missing")

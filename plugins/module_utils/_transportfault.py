@@ -39,7 +39,8 @@ def redirected(host: str, status: int, location: str) -> ProtocolError:
 
 def explain(error: Exception, host: str, seconds: float, *, sent: bool, proxy: Proxy | None) -> JcrError:
     """The collection's error for one of the system or of http.client, in an exchange that had so many seconds."""
-    if isinstance(error, ssl.SSLError) and not isinstance(error, socket.timeout):
+    was_cut = sent and isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+    if isinstance(error, ssl.SSLError) and not isinstance(error, socket.timeout) and not was_cut:
         return _untrusted(host, error)
     if proxy and not sent:
         refusal = f": {error}" if str(error).startswith("Tunnel connection failed") else ""
@@ -51,7 +52,7 @@ def explain(error: Exception, host: str, seconds: float, *, sent: bool, proxy: P
         ((socket.gaierror,), "the name {host} cannot be resolved", "Check the endpoint and the name service."),
         ((ConnectionRefusedError,), "{host} refuses the connection", "Check the endpoint: nothing listens there."),
         (
-            (ConnectionError, http.client.IncompleteRead),
+            (ConnectionError, ssl.SSLError, http.client.IncompleteRead),
             "{host} cut the connection before its answer was complete",
             _CURE,
         ),

@@ -292,15 +292,57 @@ def test_a_name_that_does_not_resolve_was_not_sent(monkeypatch):
 
 
 def test_a_connection_that_nobody_accepts_was_not_sent():
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, contextlib.ExitStack() as stack:
-        for _place in range(4):  # fill the backlog, so that the kernel answers no further connection
-            filler = stack.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-        url = "http://127.0.0.1:%d" % listener.getsockname()[1]
+    with deaf() as (_address, port):
+        url = f"http://127.0.0.1:{port}"
         with transport_to(url, timeout=BRIEF) as transport, pytest.raises(Unreachable, match="no connection") as caught:
             send(transport, "POST", body=b"{}")
     assert caught.value.sent is False
+
+
+def addresses(*places):
+    """What the name service would say of a name that has all these."""
+    return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place) for place in places]
+
+
+@contextlib.contextmanager
+def deaf():
+    """An address that answers no connection: the kernel has as many waiting for it as it takes."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, contextlib.ExitStack() as stack:
+        for _place in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()
+
+
+def test_all_addresses_of_a_name_together_have_the_time_of_one_attempt(monkeypatch):
+    class Sockets(socket.socket):
+        def settimeout(self, seconds):
+            given.append(seconds)
+            super().settimeout(min(seconds, 0.01))
+
+        def connect(self, address):
+            with contextlib.suppress(TimeoutError):
+                return super().connect(address)
+            clock.advance(given[-1])
+            raise TimeoutError
+
+    clock, given = FakeClock(), []
+    with deaf() as silent, transport_to("https://registry.example", clock, timeout=12.0) as transport:
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: addresses(*[silent] * 4))
+        monkeypatch.setattr(socket, "socket", Sockets)
+        with pytest.raises(Unreachable, match="no connection to registry.example within 12 seconds") as caught:
+            send(transport)
+    assert given == pytest.approx([3.0, 3.0, 3.0, 3.0])
+    assert caught.value.sent is False
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(monkeypatch):
+    with ScriptedServer(reply(200, b"ok")) as server, deaf() as silent:
+        places = addresses(silent, ("127.0.0.1", server.port))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: places)
+        with transport_to("http://localhost", Clock(), timeout=5.0) as transport:
+            assert send(transport).body == b"ok"
 
 
 @pytest.mark.parametrize(
@@ -376,8 +418,11 @@ def test_several_headers_of_one_name_are_one():
     assert "x-a" in headers and "X-A" in headers and headers.get("X-B", "none") == "none"
 
 
-def test_an_answer_before_the_whole_body_was_sent_counts():
+@pytest.mark.parametrize("status", [401, 413, 429])
+@pytest.mark.parametrize("tls", [False, True])
+def test_an_answer_before_the_whole_body_was_sent_counts(authority, ca_path, tls, status):
     """A server that has seen enough answers and hangs up; what it says is more than that the connection broke."""
+    context = server_context(authority.issue_cert("127.0.0.1"))
 
     class Large:
         def __len__(self):
@@ -388,16 +433,46 @@ def test_an_answer_before_the_whole_body_was_sent_counts():
 
     def refuse(listener):
         sock, _address = listener.accept()
-        with sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the reset may overtake the answer
+        with context.wrap_socket(sock, server_side=True) if tls else sock as sock:
             sock.recv(1000)
-            sock.sendall(b"HTTP/1.1 413 Too large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            sock.sendall(reply(status, b"enough", connection="close"))
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = threading.Thread(target=refuse, args=(listener,))
         server.start()
-        with transport_to("http://127.0.0.1:%d" % listener.getsockname()[1]) as transport:
-            assert send(transport, "PUT", body=Large()).status == 413
+        url = "%s://127.0.0.1:%d" % ("https" if tls else "http", listener.getsockname()[1])
+        with transport_to(url, verify=ca_path) as transport:
+            answer = send(transport, "PUT", body=Large())
         server.join()
+    assert (answer.status, answer.body) == (status, b"enough")
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+@pytest.mark.parametrize("status", [200, 201, 204])
+@pytest.mark.parametrize("encoding", ["gzip", "br", ""])
+def test_an_empty_body_is_in_no_encoding(method, status, encoding):
+    """What would be compressed if there were something; a HEAD is answered with the headers of a GET."""
+    length = "500" if method == "HEAD" else "0"
+    answer = reply(status, b"", content_encoding=encoding, content_length=length)
+    with ScriptedServer(answer, reply(200, b"next")) as server, transport_to(server.url) as transport:
+        assert (send(transport, method).status, send(transport).body) == (status, b"next")
+
+
+def test_an_empty_name_of_an_encoding_is_none():
+    with ScriptedServer(reply(200, b"x", content_encoding="")) as server, transport_to(server.url) as transport:
+        assert send(transport).body == b"x"
+
+
+@pytest.mark.parametrize("status", [101, 102, 103, 199])
+def test_an_interim_answer_is_never_taken_for_the_answer_of_the_next_request(status):
+    hints = reply(status, b"", link="</style.css>") + reply(200, b"first")
+    with ScriptedServer(hints, reply(200, b"second")) as server, transport_to(server.url) as transport:
+        with pytest.raises(ProtocolError, match=f"answered {status}") as caught:
+            send(transport)
+        assert send(transport).body == b"second"
+    assert caught.value.http_status == status
+    assert server.connections == 2
 
 
 @pytest.mark.parametrize("encoding", ["br", "gzip, br"])
@@ -538,6 +613,14 @@ def test_a_proxy_that_refuses_is_named_without_its_password(monkeypatch, answer)
         ({"HTTPS_PROXY": "http://alice@proxy.example"}, "host.example", ("proxy.example", 80, "alice:")),
         ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "other.example, .example"}, "host.example", None),
         ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "*"}, "host.example", None),
+        ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "host.example"}, "host.example", None),
+        ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "x, host.example:5000"}, "host.example", None),
+        (
+            {"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "host.example:1"},
+            "host.example",
+            ("proxy.example", 80, None),
+        ),
+        ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "2001:db8::1"}, "2001:db8::1", None),
         (
             {"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "st.example"},
             "host.example",
@@ -553,7 +636,7 @@ def test_which_proxy_the_environment_names(monkeypatch, variables, host, expecte
         monkeypatch.setenv(name, value)
     login = None if expected is None or expected[2] is None else base64.b64encode(expected[2].encode()).decode()
     proxy = expected and Proxy(expected[0], expected[1], login and f"Basic {login}")
-    assert proxy_for(host) == proxy
+    assert proxy_for(host, 5000) == proxy
 
 
 @pytest.mark.parametrize("url", ["socks5://u:canary@h:1080", "https://u:canary@h", "http://u:canary@h:port", "http://"])
@@ -579,6 +662,24 @@ def test_a_tunnel_through_a_proxy(monkeypatch, authority, ca_path):
     assert b"sig-canary" not in asked
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "asked_for", "host"),
+    [
+        ("https://[2001:db8::1]", b"[2001:db8::1]:443", "[2001:db8::1]"),
+        ("https://[2001:db8::1]:8443", b"[2001:db8::1]:8443", "[2001:db8::1]:8443"),
+        ("https://host.example:443", b"host.example:443", "host.example"),
+    ],
+)
+def test_the_host_header_behind_a_proxy(monkeypatch, authority, ca_path, endpoint, asked_for, host):
+    certificate = authority.issue_cert("2001:db8::1", "host.example")
+    with tls_server(certificate, reply(200, b"ok")) as server, Tunnel(server.port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.host}")
+        with transport_to(endpoint, verify=ca_path) as transport:
+            assert send(transport).body == b"ok"
+    assert server.requests[0].headers.get_all("Host") == [host]
+    assert proxy.asked[0].startswith(b"CONNECT %s HTTP/1." % asked_for)
+
+
 # --- TLS -------------------------------------------------------------------------------------------------------------
 
 
@@ -594,14 +695,18 @@ def ca_path(authority, tmp_path_factory):
     return str(path)
 
 
-def tls_server(certificate, *script, maximum=None):
+def server_context(certificate, maximum=None):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if maximum:
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version = ssl.TLSVersion.TLSv1
         context.maximum_version = maximum
     certificate.configure_cert(context)
-    return ScriptedServer(*script, tls=context)
+    return context
+
+
+def tls_server(certificate, *script, maximum=None):
+    return ScriptedServer(*script, tls=server_context(certificate, maximum))
 
 
 def test_a_certificate_of_the_given_authority_is_accepted(authority, ca_path):
