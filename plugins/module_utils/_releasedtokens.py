@@ -25,6 +25,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import DELETE, N
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource, moment
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import MAY_BE_FOREIGN, Token
 
 
 class ReleasedTokens(ServiceResource):
@@ -36,6 +37,7 @@ class ReleasedTokens(ServiceResource):
         super().__init__(host)
         self.registry: str = self.params["registry"]
         self.doomed: dict[str, Secret] = {}
+        self.spared: list[Token] | None = None  # of the cache, but perhaps somebody else's
 
     def purpose(self) -> tuple[str, str]:
         return "release tokens", f"of registry '{self.registry}'{self.place}"
@@ -58,7 +60,11 @@ class ReleasedTokens(ServiceResource):
         if self.session.registry_host(self.registry) is None:
             self._look_elsewhere()
             return {}
-        ours = {token.authorization_token for token in self.session.owned_tokens(self.registry)}
+        owned = self.session.owned_tokens(self.registry)
+        ours = {token.authorization_token for token in owned if not token.found}
+        if self.spared is None:
+            self.spared = [token for token in owned if token.found]
+            self._tell_of_spared()
         state = {}
         for listed in self.session.client.tokens(self.registry):
             token = listed["authorization_token"]
@@ -69,6 +75,15 @@ class ReleasedTokens(ServiceResource):
         if not self.doomed:
             self._look_elsewhere()
         return state
+
+    def _tell_of_spared(self) -> None:
+        if self.params["token"] or self.params["all"]:
+            return
+        for token in self.spared or ():
+            self.host.warn(
+                f"A token of registry '{self.registry}' is not released: it {MAY_BE_FOREIGN}. It stays in the cache, "
+                f"and valid until {moment(token.expires_at)}; all: true releases it, too, with every other one."
+            )
 
     def _look_elsewhere(self) -> None:
         """Refuse a token of another registry: it is valid, so not absent, and this task cannot release it."""

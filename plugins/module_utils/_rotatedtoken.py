@@ -26,7 +26,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import moment
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import MAY_BE_FOREIGN, Token
 from ansible_collections.jdcloud.jcr.plugins.module_utils._validtoken import ValidToken
 
 _NEW = "a new token"
@@ -40,6 +40,7 @@ class RotatedToken(ValidToken):
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self.old: dict[str, Token] | None = None  # by fingerprint, as they were when the task began
+        self.spared: list[Token] = []  # old ones, too, but perhaps somebody else's: replaced, and not released
         self.is_handed_over = False
 
     def purpose(self) -> tuple[str, str]:
@@ -55,13 +56,22 @@ class RotatedToken(ValidToken):
         if self.old is None:
             owned = self.session.owned_tokens(self.registry)
             self.token = next((token for token in owned if token.unfinished), None)
-            old = [token for token in owned if not token.unfinished]
+            old = [token for token in owned if not token.unfinished and not token.found]
+            self.spared = [token for token in owned if not token.unfinished and token.found]
+            self._tell_of_spared()
             self.old = {token.authorization_token.fingerprint(): token for token in old}
             listed = {token.authorization_token for token in owned}
         else:
             listed = {entry["authorization_token"] for entry in self.session.client.tokens(self.registry)}
             self._follow(listed)
         return {self.registry: self._current(listed), **self._new_file_state(), **self._old_states(listed)}
+
+    def _tell_of_spared(self) -> None:
+        for token in self.spared:
+            self.host.warn(
+                f"An old token of registry '{self.registry}' is replaced, but not released: it {MAY_BE_FOREIGN}. It "
+                f"stays valid until {moment(token.expires_at)}."
+            )
 
     def _follow(self, listed: set[Secret]) -> None:
         """Where another rotation has replaced the new token meanwhile, take that one's."""
@@ -77,9 +87,10 @@ class RotatedToken(ValidToken):
         """The token that other tasks use now."""
         if self.is_handed_over:
             return {"username": TOKEN_USER, "token": _NEW} if self.token.authorization_token in listed else None
-        if not self.old:
+        replaced = [*self.old.values(), *self.spared]
+        if not replaced:
             return None
-        until = moment(next(iter(self.old.values())).expires_at)
+        until = moment(replaced[0].expires_at)
         return {"username": TOKEN_USER, "token": f"valid until {until}"}
 
     def _new_file_state(self) -> dict[str, t.Any]:
@@ -100,7 +111,7 @@ class RotatedToken(ValidToken):
 
     @property
     def _replacing(self) -> set[Secret]:
-        return {token.authorization_token for token in self.old.values()}
+        return {token.authorization_token for token in (*self.old.values(), *self.spared)}
 
     def foresee(self, plan: Plan) -> None:
         if self.token is None:
@@ -112,7 +123,8 @@ class RotatedToken(ValidToken):
                 self.token = self.session.renewed_token(self.registry, self._replacing)
             self._verify(self.token)
             yield from self._write_file(self.token)
-            self.session.broker.hand_over(self.registry, self.token, self._replacing)
+            forgotten = {token.authorization_token for token in self.spared}
+            self.session.broker.hand_over(self.registry, self.token, self._replacing, forgotten)
             self.is_handed_over = True
             yield self.registry
         yield from self._release([change.key for change in plan.to_do(DELETE)])

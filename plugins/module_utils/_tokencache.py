@@ -121,6 +121,8 @@ def _encode_token(kept: KeptToken) -> dict[str, t.Any]:
     for name, moment in (("renewed_at", kept.renewed_at), ("replaced_at", kept.replaced_at)):
         if moment is not None:
             entry[name] = moment.isoformat()
+    if kept.found:
+        entry["found"] = True
     return entry
 
 
@@ -152,6 +154,7 @@ def _decode_token(entry: t.Mapping[str, t.Any]) -> KeptToken:
         Secret(entry["password"]),
         _aware(entry["expires_at"]),
         *(_aware(entry[name]) if name in entry else None for name in ("renewed_at", "replaced_at")),
+        found=bool(entry.get("found", False)),
     )
 
 

@@ -61,6 +61,7 @@ if t.TYPE_CHECKING:
 
 Change = t.Callable[[CacheState], CacheState]
 
+MAY_BE_FOREIGN = "was found in the service's list after its answer was lost, and may be somebody else's"
 LOCK_WAIT = 300.0  # seconds; more than a holder takes that uses up all its attempts, to list and to issue
 _LATEST_EXPIRY = LONGEST_LIFE + datetime.timedelta(hours=1)  # from now; an expiry beyond that was misread
 
@@ -71,8 +72,9 @@ class Token:
 
     expires_at is None if the service's answer could not be read: such a token is good for the run that issued it.
     issued tells whether this very call made it; source is C(cache), C(api) or C(xlsx). unfinished: a rotation of the
-    last hour got it and did not come to its end. The broker does not know the registry's host: whoever has read and
-    checked it may fill it in.
+    last hour got it and did not come to its end. found: its answer was lost, and it was taken from the service's list;
+    it may be somebody else's, and is not to be released unasked. The broker does not know the registry's host: whoever
+    has read and checked it may fill it in.
     """
 
     registry: str
@@ -83,6 +85,7 @@ class Token:
     issued: bool
     source: str
     unfinished: bool = False
+    found: bool = False
     host: str | None = None
     username: t.ClassVar[str] = TOKEN_USER
 
@@ -326,18 +329,33 @@ class TokenBroker:
         self._update(registry, lambda state: state.with_token(adopted), {authorization_token})
         return dataclasses.replace(self._token(registry, adopted), source="xlsx")
 
-    def hand_over(self, registry: str, token: Token, replacing: t.Collection[Secret]) -> None:
-        """From here on all tasks use C(token), which renew() gave, and none of C(replacing); all of them stay valid."""
+    def hand_over(
+        self, registry: str, token: Token, replacing: t.Collection[Secret], forgetting: t.Collection[Secret] = ()
+    ) -> None:
+        """From here on all tasks use C(token), which renew() gave, and none of C(replacing); all of them stay valid.
+
+        Those of C(forgetting) leave the cache at once, since they will not be released.
+        """
         self._refuse_in_check_mode("put a token in the place of another")
-        new = KeptToken(token.authorization_token, token.password, token.expires_at)
+        new = KeptToken(token.authorization_token, token.password, token.expires_at, found=token.found)
         now = self._client.now()
         self._update(
-            registry, lambda state: state.replaced(replacing, now).with_token(new), {token.authorization_token}
+            registry,
+            lambda state: state.without(forgetting).replaced(replacing, now).with_token(new),
+            {token.authorization_token, *forgetting},
         )
 
     def reject(self, registry: str, token: Token, problem: JcrError) -> t.NoReturn:
-        """Release a token that renew() gave and that turned out to be no good; raises C(problem)."""
+        """Release a token that renew() gave and that turned out to be no good; raises C(problem).
+
+        One that may be somebody else's is forgotten, and stays valid.
+        """
         self._refuse_in_check_mode("release a token")
+        if token.found:
+            rejected = {token.authorization_token}
+            self._forget(registry, lambda state: state.without(rejected), rejected)
+            problem.cause += f"; the old tokens stay as they are, the new one {MAY_BE_FOREIGN}: it was not released"
+            raise problem
         self._give_back(registry, token.authorization_token, problem)
 
     # --- releasing ---------------------------------------------------------------------------------------------------
@@ -384,6 +402,7 @@ class TokenBroker:
             expires_at=kept.expires_at,
             issued=False,
             source="cache",
+            found=kept.found,
         )
 
     def _cache(self, registry: str) -> TokenCache:

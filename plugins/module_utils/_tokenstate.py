@@ -9,7 +9,8 @@ This module util is private to the collection.
 A token whose answer was lost (a cut connection, a killed process) is valid all the same, and the service lists it. The
 listing does not say who had a token issued. One is taken for the lost one if it was not listed before the request, was
 issued within seconds of it for as many hours, and is the only such one: two cannot be told apart, and then none is
-taken. Every other token that the service lists is of others, and no business of ours.
+taken. It may be somebody else's all the same, so that it is used, but not released unasked. Every other token that the
+service lists is of others, and no business of ours.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class KeptToken:
     """A token in the cache; its expiry is always known.
 
     renewed_at: when a rotation had this one issued that has not handed it over yet. replaced_at: when a rotation put
-    another one in its place; it is there only until it is released.
+    another one in its place; it is there only until it is released. found: it was taken for one whose answer was lost,
+    so that it may be somebody else's.
     """
 
     authorization_token: Secret
@@ -44,6 +46,7 @@ class KeptToken:
     expires_at: datetime.datetime
     renewed_at: datetime.datetime | None = None
     replaced_at: datetime.datetime | None = None
+    found: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +147,7 @@ def _found_again(
         with contextlib.suppress(ProtocolError):  # one of another make is none that we could log in with
             password = Secret(token_password(made[0].reveal()))
             renewed_at = request.asked_at if request.rotates else None
-            return KeptToken(made[0], password, t.cast(datetime.datetime, expiries[made[0]]), renewed_at)
+            return KeptToken(made[0], password, t.cast(datetime.datetime, expiries[made[0]]), renewed_at, found=True)
     return None
 
 

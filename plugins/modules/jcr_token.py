@@ -29,7 +29,8 @@ options:
         are released.
       - V(rotated) always gets a new one in the place of those in O(cache). It is issued, proven at the registry, put
         into O(cache) and O(dest), and only then the old ones are released. Whatever stops it, a valid token stays in
-        O(cache); running the task again within the hour goes on where it stopped, without another issue.
+        O(cache); running the task again within the hour goes on where it stopped, without another issue. An old one
+        that may be somebody else's (see O(all)) is replaced, but not released.
       - With V(rotated), O(on_rate_limit=reuse) is as V(fail), since a token that is there is no new one.
     type: str
     choices: [present, absent, rotated]
@@ -63,7 +64,8 @@ options:
   all:
     description:
       - With O(state=absent), release all valid tokens of the registry, whoever had them issued.
-      - With neither this nor O(token), those in O(cache) are released.
+      - With neither this nor O(token), those in O(cache) are released; but not one whose answer was lost, and that was
+        found in the service's list, since it may be somebody else's. A warning tells of it.
     type: bool
     default: false
 attributes:

@@ -194,6 +194,57 @@ def test_a_lost_answer_to_an_issue(account: Account, run: Run) -> None:
     assert_converged(account, run, issued=3)
 
 
+@pytest.fixture
+def mistaken(account: Account, tmp_path: pathlib.Path) -> str:
+    """A token that somebody else had issued in the very moment in which a request of ours got lost."""
+    strike(account, ISSUE, {"status": {"http": 500}})
+    assert run_here(account, "jcr_token", TOKEN)["error"]["kind"] == "unknown_outcome"
+    account.emulator.faults([])
+    foreign = password(Account(account.emulator, tmp_path / "stranger"))
+    assert password(account) == foreign, "nobody can tell them apart"
+    return foreign
+
+
+def test_a_token_that_may_be_of_others_is_replaced_but_not_released(account: Account, run: Run, mistaken: str) -> None:
+    predicted = ok(run(account, "jcr_token", ROTATED, check=True))
+    done = ok(run(account, "jcr_token", ROTATED))
+    for result in (predicted, done):
+        assert (result["changed"], result["released"]) == (True, 0)
+        assert "An old token of registry 'myregistry' is replaced, but not released" in str(result["warnings"])
+        assert mistaken not in str(result)
+    assert predicted["diff"] == done["diff"]
+    new = password(account)
+    assert valid(account) == [mistaken, new] and new != mistaken
+    assert_converged(account, run, issued=3)
+    assert valid(account) == [mistaken, password(account)], "it is none of ours any more"
+    assert "warnings" not in ok(run(account, "jcr_token", ROTATED))
+
+
+def test_a_token_that_may_be_of_others_is_released_by_name_only(account: Account, run: Run, mistaken: str) -> None:
+    absent = {**TOKEN, "state": "absent"}
+    for check in (True, False):
+        kept_back = ok(run(account, "jcr_token", absent, check=check))
+        assert (kept_back["changed"], kept_back["released"]) == (False, 0)
+        assert "A token of registry 'myregistry' is not released" in str(kept_back["warnings"])
+    assert valid(account) == [mistaken] == [password(account)]
+    released = ok(run(account, "jcr_token", {**absent, "token": mistaken}))
+    assert (released["released"], released.get("warnings")) == (1, None)
+    assert valid(account) == []
+
+
+def test_a_token_that_may_be_of_others_is_not_given_back(account: Account, run: Run) -> None:
+    old = password(account)
+    login = {"match": {"plane": "data", "operation": "login"}, "times": None, "action": {"status": {"http": 401}}}
+    lost = {"match": {"plane": "control", "operation": ISSUE}, "times": 1, "action": "lost_answer"}
+    account.emulator.faults([login, lost])
+    result = run(account, "jcr_token", ROTATED)
+    assert result["error"]["kind"] == "authentication"
+    assert "may be somebody else's: it was not released" in result["msg"]
+    assert len(valid(account)) == 2
+    assert [entry["password"] for entry in kept(account)] == [old] == [password(account)]
+    assert_converged(account, run, issued=3)
+
+
 def test_a_refused_issue(account: Account, run: Run) -> None:
     old = password(account)
     strike(account, ISSUE, {"status": {"http": 403, "status": "HTTP_FORBIDDEN"}})

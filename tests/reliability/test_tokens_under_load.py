@@ -161,11 +161,14 @@ class Tokens:
         """Issues in our own ledger."""
         return self.broker().ledger(registry)["issued_last_hour"]
 
-    def assert_none_lost(self, registry: str) -> int:
-        """Every valid token of a registry is in the cache; how many there are."""
+    def valid(self, registry: str) -> int:
+        """How many tokens the service lists as valid."""
+        return len(self.client().tokens(registry))
+
+    def lost(self, registry: str) -> int:
+        """How many valid tokens of a registry are not in the cache."""
         valid = {token["authorization_token"] for token in self.client().tokens(registry)}
-        assert valid <= {token.authorization_token for token in self.broker().owned(registry)}
-        return len(valid)
+        return len(valid - {token.authorization_token for token in self.broker().owned(registry)})
 
     def assert_intact(self) -> None:
         """No cache file is broken, and none had to be set aside."""
@@ -195,33 +198,40 @@ def test_fifty_processes_issue_one_token(emulator, tmp_path) -> None:
 
 
 def test_killed_at_random_points(tokens: Tokens) -> None:
-    """No token is lost, none is issued for one that is there already, and none that the ledger does not know."""
+    """No token is lost, none is issued for one that is there already, and none that the ledger does not know.
+
+    A request that was on its way when its process was killed can be done after the next process has looked (the limit
+    that docs/tokens.md tells of): only then there are two.
+    """
     chance = random.Random(SEED)
     client = tokens.client()
     client.create_registry("measured")
     most = calls_in(lambda: tokens.ask("measured"))
-    kills, found, unsaved, doubled = 0, 0, 0, 0
+    kills, found, unsaved, doubled, lost, uncounted = 0, 0, 0, 0, 0, 0
     for number in range(SINGLE_KILLS):
         registry = f"registry-{number}"
         client.create_registry(registry)
         first = most - LAST_CALLS if number % 2 else 1
         kills += killed(lambda registry=registry: tokens.ask(registry), chance.randrange(first, most))
-        issued = tokens.issued(registry)
-        assert issued <= tokens.counted(registry) <= 1
-        assert tokens.assert_none_lost(registry) >= issued
+        issued, asked = tokens.issued(registry), tokens.counted(registry)
+        assert issued <= asked <= 1
+        lost += tokens.lost(registry)
         unsaved += issued and not tokens.saved(registry)
-        assert tokens.ask(registry) == "cache" or not issued
         found += issued
-        # A request that was on its way when its process was killed can be done after the next process has looked.
-        assert tokens.issued(registry) == 1 or not issued
-        assert tokens.issued(registry) <= tokens.counted(registry) <= 2
-        doubled += tokens.issued(registry) == 2
-        tokens.assert_none_lost(registry)
+        is_new = tokens.ask(registry) == "api"
+        counted, total = tokens.counted(registry), tokens.issued(registry)
+        assert not (issued and is_new), "a token was issued for one that was there"
+        assert counted == asked + is_new
+        assert total == max(1, issued + is_new) or (asked, issued, total) == (1, 0, 2)
+        doubled += total == 2
+        uncounted += max(0, total - counted)
+        lost += tokens.lost(registry)
         tokens.assert_intact()
     figures.tell(
-        f"{kills} processes killed at one of {most} points while they got a token: 0 tokens lost, 0 uncounted, "
-        f"{doubled} doubled, 0 files broken; {found} had issued one, {unsaved} of them not saved it"
+        f"{kills} processes killed at one of {most} points while they got a token, no file broken: {lost} tokens lost, "
+        f"{uncounted} uncounted, {doubled} doubled; {found} had issued one, {unsaved} of them not saved it"
     )
+    assert (lost, uncounted) == (0, 0)
     assert kills >= 3 * SINGLE_KILLS // 4  # the number of calls differs a little from process to process
     assert found > unsaved > 0
 
@@ -238,7 +248,7 @@ def test_killed_again_and_again(tokens: Tokens) -> None:
         client.create_registry(registry)
         for _kill in range(KILLS_IN_A_CHAIN):
             kills += killed(lambda registry=registry: _ask_if_there_are(tokens, registry), chance.randrange(most))
-            tokens.assert_none_lost(registry)
+            assert tokens.lost(registry) == 0
             client.release_all_tokens(registry)  # so that the next process needs a new one
             assert tokens.issued(registry) <= tokens.counted(registry) <= 5
         tokens.assert_intact()
@@ -265,27 +275,30 @@ def test_rotations_killed_at_random_points(tokens: Tokens, account: Account) -> 
     client.create_registry("measured")
     rotate(account, "measured")  # imports are no part of what is measured
     most = calls_in(lambda: rotate(account, "measured"))
-    kills = resumed = 0
+    kills = resumed = without = lost = left = 0
     for number in range(ROTATIONS):
         registry = f"registry-{number}"
         client.create_registry(registry)
         tokens.ask(registry)
         kills += killed(lambda registry=registry: rotate(account, registry), chance.randrange(1, most))
-        assert 1 <= tokens.assert_none_lost(registry) <= 2
-        assert tokens.ask(registry) == "cache"
+        assert tokens.valid(registry) <= 2
+        without += tokens.valid(registry) == 0 or tokens.ask(registry) != "cache"
+        lost += tokens.lost(registry)
         assert tokens.issued(registry) <= tokens.counted(registry) <= 2
         tokens.assert_intact()
         result = rotate(account, registry)
         assert result["changed"]
         valid = [token["authorization_token"] for token in client.tokens(registry)]
         assert [token.authorization_token for token in tokens.broker().held(registry)] == valid
-        assert len(valid) == 1
+        left += len(valid) - 1
+        without += not valid
         assert tokens.issued(registry) <= tokens.counted(registry) <= 3
         resumed += not result["token"]["issued"]
     figures.tell(
-        f"{kills} rotations killed at one of {most} points: 0 registries without a valid token, 0 tokens lost, 0 old "
-        f"tokens left; {resumed} went on without another issue"
+        f"{kills} rotations killed at one of {most} points: {without} registries without a valid token, {lost} "
+        f"tokens lost, {left} old tokens left; {resumed} went on without another issue"
     )
+    assert (without, lost, left) == (0, 0, 0)
     assert kills >= 3 * ROTATIONS // 4
     assert resumed > 0
 

@@ -56,12 +56,14 @@ class Book:
     """By registry: passwords that are C(ours) or C(maybe) ours, and times of issues by us, perhaps by us, by others.
 
     C(begun) are those that a run got which did not come to its end, so that a rotation may go on with one of them.
+    C(unheard) are those whose answer may have been lost: whoever finds one again uses it, but does not release it.
     """
 
     def __init__(self) -> None:
         self.ours: dict[str, set[str]] = collections.defaultdict(set)
         self.maybe: dict[str, set[str]] = collections.defaultdict(set)
         self.begun: dict[str, set[str]] = collections.defaultdict(set)
+        self.unheard: dict[str, set[str]] = collections.defaultdict(set)
         self.issued: dict[str, list[datetime.datetime]] = collections.defaultdict(list)
         self.tried: dict[str, list[datetime.datetime]] = collections.defaultdict(list)
         self.foreign: dict[str, list[datetime.datetime]] = collections.defaultdict(list)

@@ -57,6 +57,7 @@ class TokenTrials:
         self._book.doubt(task.registry)
         self._book.ours[task.registry] |= run.new_tokens(task.registry)
         self._book.begun[task.registry] |= run.new_tokens(task.registry)
+        self._book.unheard[task.registry] |= run.new_tokens(task.registry)
 
     def note(self, task: Task, run: Run) -> None:
         """What an untroubled run issued is ours, and the ledger that it tells of is true."""
@@ -116,8 +117,10 @@ class TokenTrials:
         left = known & after
         begun = self._book.begun.pop(task.registry, set())
         assert len(new) == 1 or (not new and (maybe or len(left) == 1))
-        assert left <= (set() if new else begun), "an old token is still valid"
-        self._book.ours[task.registry] = new | left
+        unheard = self._book.unheard[task.registry]
+        assert left - unheard <= (set() if new else begun), "an old token is still valid"
+        self._book.ours[task.registry] = new | (left - unheard)
+        self._book.maybe[task.registry] |= left & unheard  # in the cache if it is the new one, else forgotten
         self._assert_served(task, run, datetime.timedelta(0))
         if new:
             self._book.maybe[task.registry] = set()  # what is left of them was never in the cache
@@ -142,8 +145,9 @@ class TokenTrials:
         elif task.options.get("token"):
             assert task.options["token"] not in after
         else:
-            assert not set(self._book.known(task.registry, run.before.valid)) & after
-            self._book.maybe[task.registry] = set()  # what is left of them was never in the cache
+            unheard = self._book.unheard[task.registry]
+            assert not set(self._book.known(task.registry, run.before.valid)) & after - unheard
+            self._book.maybe[task.registry] &= unheard & after  # what else is left of them was never in the cache
 
     def is_used_up(self, task: Task) -> bool:
         """Whether our own issues alone are all that an hour has."""
