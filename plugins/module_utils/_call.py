@@ -14,12 +14,9 @@ sent again: whoever called settles it by reading. Every attempt is signed anew, 
 from __future__ import annotations
 
 import datetime
-import email.utils
-import functools
 import itertools
 import json
 import random as random_module
-import re
 import typing as t
 import urllib.parse
 import uuid
@@ -37,6 +34,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._operations import Operation
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Redactor
+from ansible_collections.jdcloud.jcr.plugins.module_utils._times import http_date, retry_after
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Answer, Transport
 
 CLOCK_TOLERANCE = datetime.timedelta(minutes=5)  # a clock that is further off is taken for the reason of a 401
@@ -183,7 +181,7 @@ class Caller:
         """Wait until the request may be sent again, or raise what the failure comes to."""
         from ansible_collections.jdcloud.jcr.plugins.module_utils import _retry
 
-        retry_after = self._retry_after(answer)
+        asked_wait = retry_after(answer.headers, self.now()) if answer else None
         decision = _retry.decide(
             operation,
             attempt,
@@ -192,7 +190,7 @@ class Caller:
                 http_status=failure.http_status,
                 status=failure.status,
                 intelligible=not isinstance(failure, ProtocolError),
-                retry_after=retry_after,
+                retry_after=asked_wait,
             ),
             retries=self._retries,
             time_left=self._deadline.left(),
@@ -201,8 +199,8 @@ class Caller:
         if isinstance(decision, _retry.ReadBack):
             raise _unknown_outcome(operation, failure) from failure
         if isinstance(decision, _retry.Stop):
-            if retry_after is not None and failure.retryable:
-                failure.cure = f"The service asks to wait {retry_after:.0f} seconds. {failure.cure}".rstrip()
+            if asked_wait is not None and failure.retryable:
+                failure.cure = f"The service asks to wait {asked_wait:.0f} seconds. {failure.cure}".rstrip()
             raise failure
         self._clock.sleep(decision.seconds)
 
@@ -213,19 +211,11 @@ class Caller:
 
         C(before) and C(after) are the local times of sending and receiving; a Date has whole seconds.
         """
-        told = _http_date(date)
+        told = http_date(date)
         if told is None:
             return
         earliest, latest = before - datetime.timedelta(seconds=1), after
         self._skew = told - min(max(told, earliest), latest)
-
-    def _retry_after(self, answer: Answer | None) -> float | None:
-        """Seconds from now that a Retry-After header asks for, in either of its forms."""
-        text = answer.headers.get("Retry-After", "").strip() if answer else ""
-        if re.fullmatch(r"[0-9]{1,9}", text):
-            return float(text)
-        moment = _http_date(text)
-        return None if moment is None else max(0.0, (moment - self.now()).total_seconds())
 
 
 def _note(trace: dict[str, t.Any], attempt: int, answer: Answer | None, seconds: float) -> None:
@@ -249,18 +239,6 @@ def _unknown_outcome(operation: Operation, failure: JcrError) -> UnknownOutcome:
         retryable=True,
         attempts=failure.attempts,
     )
-
-
-@functools.lru_cache(maxsize=16)  # many answers come within one second
-def _http_date(text: str | None) -> datetime.datetime | None:
-    """The moment that a header names; None for what is none, or cannot be: the service began in 2018."""
-    try:
-        moment = email.utils.parsedate_to_datetime(text or "")
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    if not 2018 <= moment.year < 2200:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
 
 
 def _in_words(skew: datetime.timedelta) -> str:

@@ -12,8 +12,6 @@ stands before a registry tells it by the status alone.
 
 from __future__ import annotations
 
-import datetime
-import email.utils
 import json
 import re
 import typing as t
@@ -80,19 +78,6 @@ def refusal(status: int, body: bytes, scrub: t.Callable[[str], str]) -> JcrError
         http_status=status,
         retryable=kind in (RateLimited, ServerError) and status != 501,
     )
-
-
-def retry_after(headers: t.Mapping[str, str], now: datetime.datetime) -> float | None:
-    """Seconds from C(now) that a Retry-After header asks for, in either of its forms."""
-    text = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return float(text)
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
-    return max(0.0, (moment - now).total_seconds())
 
 
 def _told(body: bytes) -> tuple[str, str]:

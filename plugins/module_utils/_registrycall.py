@@ -26,10 +26,11 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     JcrError,
     ProtocolError,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._registryanswers import refusal, retry_after
+from ansible_collections.jdcloud.jcr.plugins.module_utils._registryanswers import refusal
 from ansible_collections.jdcloud.jcr.plugins.module_utils._registryauth import Authenticator, Login, Scopes
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Redactor, Secret
+from ansible_collections.jdcloud.jcr.plugins.module_utils._times import retry_after
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import (
     Answer,
     Body,

@@ -74,10 +74,9 @@ class TokensInfo(SelectingResource):
 
     def _tokens(self, registry: str) -> Models:
         """All valid tokens of a registry; notes on the way how many more can be issued."""
-        listed = self.session.client.tokens(registry)
-        for entry in listed:
+        listed = self.session.broker.listed(registry)
+        for entry, _held in listed:
             self._keep(entry["authorization_token"])
-        held = {token.authorization_token for token in self.session.held_tokens(registry)}
         ledger = self.session.broker.ledger(registry)
         self.ledgers.append(
             {
@@ -94,9 +93,9 @@ class TokensInfo(SelectingResource):
                 "id": entry["authorization_token"].fingerprint(),
                 "expires_at": moment(entry["expires_at"]),
                 "expires_in": self._seconds_until(entry["expires_at"]),
-                "held": entry["authorization_token"] in held,
+                "held": held,
             }
-            for entry in listed
+            for entry, held in listed
         ]
 
     def _keep(self, token: Secret) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Times as the service writes them, and as we do. Pure.
+"""Times as the service writes them, as HTTP does, and as we do. Pure.
 
 This module util is private to the collection.
 """
@@ -10,6 +10,8 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import datetime
+import email.utils
+import functools
 import re
 import typing as t
 
@@ -18,6 +20,7 @@ _CALENDAR_TIME = re.compile(
     r" ?(?:(?P<utc>[Zz]|UTC|GMT)|(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-5][0-9])(?: [A-Z]{3,4})?)?"
 )
 _EPOCH_TIME = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,12})?")
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _BEIJING = datetime.timezone(datetime.timedelta(hours=8))  # of a time without a zone, as the console shows them
 _FIRST_MILLISECONDS = 10**11  # as seconds that would be the year 5138, as milliseconds it is 1973
@@ -42,6 +45,27 @@ def format_time(moment: datetime.datetime) -> str:
         raise ValueError("a time without a zone cannot be told in UTC")
     utc = moment.astimezone(datetime.timezone.utc)
     return utc.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+@functools.lru_cache(maxsize=16)  # many answers come within one second
+def http_date(text: str | None) -> datetime.datetime | None:
+    """The moment that a header names; None for what is none, or cannot be: the service began in 2018."""
+    try:
+        moment = email.utils.parsedate_to_datetime(text or "")
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    if not 2018 <= moment.year < 2200:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
+
+
+def retry_after(headers: t.Mapping[str, str], now: datetime.datetime) -> float | None:
+    """Seconds from C(now) that a Retry-After header asks for, in either of its forms; None if it asks for nothing."""
+    text = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    moment = http_date(text)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())
 
 
 def _from_text(text: str) -> datetime.datetime | None:

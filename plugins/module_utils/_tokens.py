@@ -132,6 +132,14 @@ class TokenBroker:
         """
         return [self._token(registry, kept) for kept in usable(self._kept(registry))]
 
+    def listed(self, registry: str) -> list[tuple[dict[str, t.Any], bool]]:
+        """Every token that the service lists as valid, with whether it is one of held().
+
+        Raises NotFound for a missing registry. Issues, locks and writes nothing.
+        """
+        kept = {one.authorization_token for one in usable(self._look(registry, self._read(registry)).tokens)}
+        return [(entry, entry["authorization_token"] in kept) for entry in self._listings[registry]]
+
     def owned(self, registry: str) -> list[Token]:
         """As held(), with those that a rotation has replaced and not released yet."""
         kept = self._kept(registry)

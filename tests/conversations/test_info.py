@@ -573,7 +573,10 @@ def test_tokens(account: Account, run: Run, shop: Shop) -> None:
     ok_token = run_here(account, "jcr_token", {"registry": "myshop", "hours": 2})
     assert ok_token["changed"] is True
     shop.emulator.clock(frozen=True)
+    before = [entry["operation"] for entry in shop.emulator.requests()].count("describeAuthorizationTokens")
     result = ok(run(account, "jcr_token_info", {"registry": "myshop"}))
+    after = [entry["operation"] for entry in shop.emulator.requests()].count("describeAuthorizationTokens")
+    assert after == before + 1
     assert [token["held"] for token in result["tokens"]] == [True, False]  # what expires first comes first
     held, foreign = result["tokens"]
     assert held["expires_at"] == ok_token["token"]["expires_at"]

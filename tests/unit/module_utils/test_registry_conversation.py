@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import datetime
 import hashlib
 import json
 import threading
@@ -30,10 +29,9 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     TransferRefused,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import OCI_MANIFEST, Descriptor, Document
-from ansible_collections.jdcloud.jcr.plugins.module_utils._registryanswers import refusal, retry_after
+from ansible_collections.jdcloud.jcr.plugins.module_utils._registryanswers import refusal
 from ansible_collections.jdcloud.jcr.plugins.module_utils._registryauth import Challenge
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
-from tests.support.fake_clock import START
 from tests.support.scripted_server import ScriptedServer, cut, reply
 from tests.support.sources import converse, image
 
@@ -446,17 +444,3 @@ def test_refusals(status, body, kind, retryable):
 def test_a_refusals_text_is_one_short_line_without_secrets():
     error = refusal(403, told("DENIED", "a\nb\x1b[31m pw " + "x" * 1000), lambda text: text.replace("pw", "***"))
     assert error.cause.startswith("the registry answered 403 DENIED: a b [31m *** xxx") and len(error.cause) < 400
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("7", 7.0),
-        ("Thu, 01 Jan 2026 12:35:56 GMT", 60.0),
-        ("Thu, 01 Jan 2020 12:35:56 GMT", 0.0),
-        ("soon", None),
-        ("", None),
-    ],
-)
-def test_retry_after(text, seconds):
-    assert retry_after({"Retry-After": text}, START.astimezone(datetime.UTC)) == seconds

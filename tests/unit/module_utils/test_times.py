@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._times import format_time, parse_time
+from ansible_collections.jdcloud.jcr.plugins.module_utils._times import format_time, parse_time, retry_after
 from tests.support.contract import load
+from tests.support.fake_clock import START
 
 UTC = datetime.UTC
 BEIJING = datetime.timezone(datetime.timedelta(hours=8))
@@ -106,3 +107,18 @@ def test_milliseconds_since_1970(moment):
 def test_anything_else_is_a_time_in_utc_or_none(value):
     moment = parse_time(value)
     assert moment is None or (moment.tzinfo is UTC and moment.timestamp() > 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7.0),
+        ("Thu, 01 Jan 2026 12:35:56 GMT", 60.0),
+        ("Thu, 01 Jan 2020 12:35:56 GMT", 0.0),
+        ("Thu, 01 Jan 1970 12:35:56 GMT", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_retry_after(text, seconds):
+    assert retry_after({"Retry-After": text}, START) == seconds
