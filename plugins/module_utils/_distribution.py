@@ -47,6 +47,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Answ
 _ACCEPT = ", ".join(INDEXES[::-1] + MANIFESTS[::-1])
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_PAGES = 10000
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)  # RFC 6838, 4.2
 _NEXT = re.compile(r'<([^<>]+)>\s*;\s*rel="?next"?')
 
 
@@ -174,6 +175,8 @@ class Repository:
             raise ProtocolError(f"the registry's answer is not a manifest: {fault}") from None
         if media_type not in MANIFESTS + INDEXES:
             media_type = document.get("mediaType") if isinstance(document.get("mediaType"), str) else media_type
+        if media_type and not _MEDIA_TYPE.fullmatch(media_type):  # a push makes a header of it
+            raise ProtocolError(f"the registry's manifest has the media type {media_type[:80]!r}, which is none")
         digest = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
         told = answer.headers.get("Docker-Content-Digest", digest)
         for named in (told, reference if _DIGEST.fullmatch(reference) else digest):

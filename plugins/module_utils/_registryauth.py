@@ -30,7 +30,13 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Redact
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Answer
 
 PING = "/v2/"
-_PARAMETER = re.compile(r'([A-Za-z_]+)="([^"]*)"')
+# A scheme begins the header or follows a comma; a parameter's value may be without quotes.
+_PART = re.compile(
+    r"""(?:^|,)\s*(?P<scheme>[\w.+-]+)(?=\s*(?:,|$)|\s+[^\s=,])
+    | (?P<name>[\w.+-]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,"]+))""",
+    re.ASCII | re.VERBOSE,
+)
+_KINDS = ("bearer", "basic")  # that are understood; the first is preferred
 _CURE = "Check that the token is still valid: issue a new one, or see the tokens of the registry in the console."
 
 Scopes = tuple[str, ...]
@@ -55,15 +61,28 @@ def accepted(answer: Answer) -> Answer:
 
 
 class Challenge:
-    """What a WWW-Authenticate header asks for: C(kind) is C(basic), C(bearer) or something unknown."""
+    """What a WWW-Authenticate header asks for: C(kind) is C(basic), C(bearer) or something unknown.
+
+    Of several challenges, in one header or in several that are joined by commas, Bearer counts before Basic.
+    """
 
     def __init__(self, header: str) -> None:
-        self.kind = header.strip().partition(" ")[0].lower()
-        self.parameters: dict[str, str] = dict(_PARAMETER.findall(header))
+        offers: dict[str, dict[str, str]] = {}
+        parameters: dict[str, str] = {}  # of the challenge that is being read
+        for part in _PART.finditer(header.strip()):
+            if part["scheme"]:
+                parameters = offers.setdefault(part["scheme"].lower(), {})
+            else:
+                value = part["plain"] or re.sub(r"\\(.)", r"\1", part["quoted"] or "")
+                parameters.setdefault(part["name"].lower(), value)
+        self.kind = next((kind for kind in (*_KINDS, *offers) if kind in offers), "")
+        self.parameters = offers.get(self.kind, {})
 
     def realm(self, own_base: str, allowed_hosts: t.Collection[str], sender: str) -> tuple[str, str]:
         """Base and path of the realm, if C(sender) (in words: what would be sent) may go there."""
         realm = self.parameters.get("realm", "")
+        if not re.fullmatch(r"[!-~]*", realm):
+            raise ProtocolError("the registry's realm is not an address")
         try:
             parts = urllib.parse.urlsplit(realm)
             base = f"{parts.scheme}://{parts.netloc}".lower()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import random as random_module
+import re
 import threading
 import typing as t
 import urllib.parse
@@ -39,8 +40,11 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import (
 )
 
 _MAX_REDIRECTS = 3
+_ADDRESS = re.compile(r"[!-~]*")  # what can be sent as it is
 _MAX_ERROR = 64 * 1024  # bytes that are read of a refusal
 _ASKED_AT_MOST = 4  # times that one request is sent because of 401: anonymous, old token, new token, new password
+# Sends one request for a path, with an Authorization or without.
+Attempt = t.Callable[[Transport, str, t.Optional[Secret]], t.Any]
 _ALLOW = "If this host is right, add {host!r} to allowed_registry_hosts."
 
 
@@ -49,7 +53,7 @@ class Conversation:
 
     C(host) is C(HOST[:PORT]); https is spoken, to loopback http. C(login=None) is anonymous; C(renew) gives a new
     password, once, when the old one is not taken any more. C(allowed_hosts) are further hosts that the registry may
-    have its realm or its blobs on. C(timeout): seconds for a small request with its answer; C(idle): seconds that a
+    have its realm or its content on. C(timeout): seconds for a small request with its answer; C(idle): seconds that a
     transfer may stand still. C(retries) attempts may follow the first of each request.
     """
 
@@ -114,23 +118,26 @@ class Conversation:
     ) -> Answer:
         """One attempt, save for what a login takes; a Body goes by the time that it stands still.
 
+        What only reads follows redirects, without the login and to allowed hosts only.
         Where the login changes, a Body is not sent again, but a retryable AuthenticationFailed raised: nobody knows how
         much of it the registry has kept.
         """
         idle = None if body is None or isinstance(body, bytes) else self._idle
+        reads = method in ("GET", "HEAD")
 
-        def attempt(authorization: Secret | None) -> Answer:
-            return self._own.send(
+        def attempt(transport: Transport, path: str, authorization: Secret | None) -> Answer:
+            return transport.send(
                 method,
-                target,
+                path,
                 headers=headers or {},
                 body=body,
                 sign=_signer(authorization),
                 deadline=self._deadline,
                 idle=idle,
+                redirects=reads,
             )
 
-        answer = self._authorized(scopes, attempt, resend=idle is None)
+        answer = self._followed(target, scopes, attempt, resend=idle is None)
         if answer.status not in expect:
             raise self._refusal(answer.status, answer.headers, answer.body)
         return answer
@@ -138,17 +145,16 @@ class Conversation:
     def open(self, target: str, scopes: Scopes, headers: t.Mapping[str, str]) -> Stream:
         """GET a blob, one attempt: 200 or 206. A redirect is followed without the login, to allowed hosts only."""
 
-        def attempt(authorization: Secret | None) -> Stream:
-            return self._open(self._own, target, headers, authorization)
+        def attempt(transport: Transport, path: str, authorization: Secret | None) -> Stream:
+            return transport.open(
+                path,
+                headers={"Accept-Encoding": "identity", **headers},
+                sign=_signer(authorization),
+                deadline=self._deadline,
+                idle=self._idle,
+            )
 
-        stream = self._authorized(scopes, attempt)
-        base, path = self._own.base, target
-        for _redirect in range(_MAX_REDIRECTS):
-            if not 300 <= stream.status < 400:
-                break
-            stream.close()
-            base, path = self._elsewhere(base + path, stream.headers.get("Location", ""))
-            stream = self._open(self._transport(base), path, headers, None)
+        stream = self._followed(target, scopes, attempt)
         if stream.status in (200, 206):
             return stream
         with contextlib.closing(stream):
@@ -159,17 +165,14 @@ class Conversation:
 
         C(asked) is the path that a relative location counts from.
         """
-        try:
-            parts = urllib.parse.urlsplit(urllib.parse.urljoin(asked, location))
-        except ValueError:
-            raise ProtocolError("the registry named an address that cannot be read") from None
+        parts = _resolved(asked, location)
         # A proxy that ends TLS makes some registries say http: the scheme stays as it was.
         if parts.netloc and parts.netloc.lower() != self._own.host:
             raise HostNotAllowed(
                 f"the registry wants to be asked at {parts.hostname!r} from now on",
                 cure="Nothing was sent there. Check the registry host, and what stands before it.",
             )
-        if not parts.path.startswith("/") or not location.isascii():
+        if not parts.path.startswith("/"):
             raise ProtocolError("the registry did not say where the upload goes on")
         return parts.path + (f"?{parts.query}" if parts.query else "")
 
@@ -209,7 +212,20 @@ class Conversation:
                 self.pause(attempt, error)
         raise RuntimeError("unreachable: the loop has no end of its own")
 
-    def _authorized(self, scopes: Scopes, attempt: t.Callable[[Secret | None], t.Any], *, resend: bool = True) -> t.Any:
+    def _followed(self, target: str, scopes: Scopes, attempt: Attempt, *, resend: bool = True) -> t.Any:
+        """What the attempt gives behind its redirects; the last answer, if there are too many."""
+        base, path = self._own.base, target
+        answer = self._authorized(scopes, lambda login: attempt(self._own, target, login), resend=resend)
+        for _redirect in range(_MAX_REDIRECTS):
+            if not 300 <= answer.status < 400:
+                break
+            if isinstance(answer, Stream):
+                answer.close()
+            base, path = self._elsewhere(base + path, answer.headers.get("Location", ""))
+            answer = attempt(self._transport(base), path, None)
+        return answer
+
+    def _authorized(self, scopes: Scopes, attempt: t.Callable[[Secret | None], t.Any], *, resend: bool) -> t.Any:
         """What the attempt gives with the authorization that the registry wants to see; a Stream of 401 is closed."""
         for asked in itertools.count(1):
             ticket = self._login.ticket(scopes)
@@ -238,29 +254,15 @@ class Conversation:
 
         return self._until_settled(send)
 
-    def _open(
-        self, transport: Transport, target: str, headers: t.Mapping[str, str], authorization: Secret | None
-    ) -> Stream:
-        return transport.open(
-            target,
-            headers={"Accept-Encoding": "identity", **headers},
-            sign=_signer(authorization),
-            deadline=self._deadline,
-            idle=self._idle,
-        )
-
     def _elsewhere(self, url: str, location: str) -> tuple[str, str]:
-        """Base and path of what a blob's redirect leads to, if that is allowed."""
-        try:
-            parts = urllib.parse.urlsplit(urllib.parse.urljoin(url, location))
-            base, host = f"{parts.scheme}://{parts.netloc}".lower(), parts.netloc.lower()
-        except ValueError:
-            raise ProtocolError("the registry redirects to an address that cannot be read") from None
+        """Base and path of what a redirect leads to, if that is allowed."""
+        parts = _resolved(url, location)
+        base, host = f"{parts.scheme}://{parts.netloc}".lower(), parts.netloc.lower()
         known = base == self._own.base
         if not known and (parts.scheme != "https" or host not in {name.lower() for name in self._allowed_hosts}):
             shown = parts.hostname or "an unnamed host"
             raise HostNotAllowed(
-                f"the registry keeps its blobs at {shown!r} ({parts.scheme[:10]!r})", cure=_ALLOW.format(host=shown)
+                f"the registry keeps its content at {shown!r} ({parts.scheme[:10]!r})", cure=_ALLOW.format(host=shown)
             )
         return base, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
@@ -274,6 +276,17 @@ class Conversation:
         error = refusal(status, body, self.redactor.scrub)
         error.retry_after = retry_after(headers, self.clock.now())
         return error
+
+
+def _resolved(asked: str, location: str) -> urllib.parse.SplitResult:
+    """The address that a registry names in its answer to a request for another one."""
+    try:
+        parts = urllib.parse.urlsplit(urllib.parse.urljoin(asked, location))
+    except ValueError:
+        parts = None
+    if parts is None or not _ADDRESS.fullmatch(location):
+        raise ProtocolError(f"the registry named an address that cannot be read: {location[:80]!r}")
+    return parts
 
 
 def _signer(authorization: Secret | None) -> t.Callable[[t.Any], None]:

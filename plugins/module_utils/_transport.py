@@ -132,8 +132,9 @@ class Transport:
         sign: Signer,
         deadline: Deadline,
         idle: float | None = None,
+        redirects: bool = False,
     ) -> Answer:
-        """Send one request and read its answer, whatever its status (except 3xx).
+        """Send one request and read its answer, whatever its status; 3xx only with C(redirects).
 
         C(path_and_query) is percent-encoded already. C(sign) gets the request, of which all but the headers is final,
         and adds its own. C(idle) is for large bodies: the request may last as long as it likes, but not
@@ -146,7 +147,7 @@ class Transport:
             started = self._clock.monotonic()
             with self._response(method, path_and_query, headers, body, sign, attempt) as response:
                 answered = Headers(response.getheaders())
-                if 300 <= response.status < 400:
+                if 300 <= response.status < 400 and not redirects:
                     raise redirected(self.host, response.status, answered.get("Location", ""))
                 content = self._read(response, answered.get("Content-Encoding", "identity"), attempt)
             return Answer(response.status, answered, content, self._clock.monotonic() - started)

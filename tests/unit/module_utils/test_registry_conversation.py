@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
+import ssl
 import threading
 
 import pytest
+import trustme
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._content import Content, SourceBroken, Stopped
 from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
@@ -128,6 +131,51 @@ def test_a_login_that_is_refused_is_renewed_once_and_no_more():
     assert len(renewals) == 1
     second = "Basic " + base64.b64encode(b"jdcloud:second").decode()
     assert [request.headers["Authorization"] for request in server.requests] == [None, BASIC, second]
+
+
+@pytest.mark.parametrize(
+    ("header", "kind", "parameters"),
+    [
+        ('Basic realm="x", Bearer realm="https://a/t",service="s"', "bearer", {"realm": "https://a/t", "service": "s"}),
+        ('Bearer realm="https://a/t",service="s", Basic realm="x"', "bearer", {"realm": "https://a/t", "service": "s"}),
+        ("Negotiate, Basic realm=x", "basic", {"realm": "x"}),
+        ('Negotiate YWJj==, Basic realm="x"', "basic", {"realm": "x"}),
+        ("BEARER Realm=https://a/t?b=c , service = jcr", "bearer", {"realm": "https://a/t?b=c", "service": "jcr"}),
+        (
+            r'Basic realm="say \"a\", Bearer realm=b", charset="UTF-8"',
+            "basic",
+            {"realm": 'say "a", Bearer realm=b', "charset": "UTF-8"},
+        ),
+        (
+            'Bearer realm="r",scope="repository:a:pull,push"',
+            "bearer",
+            {"realm": "r", "scope": "repository:a:pull,push"},
+        ),
+        ("Basic", "basic", {}),
+        ("Digest realm=x", "digest", {"realm": "x"}),
+        ("", "", {}),
+    ],
+)
+def test_the_challenge_that_counts(header, kind, parameters):
+    challenge = Challenge(header)
+    assert (challenge.kind, challenge.parameters) == (kind, parameters)
+
+
+def test_two_challenges_in_two_headers():
+    with ScriptedServer() as server:
+        lines = f'WWW-Authenticate: Basic realm="x"\r\nWWW-Authenticate: Bearer realm="http://{server.host}/auth"'
+        server._script += [f"HTTP/1.1 401 No\r\n{lines}\r\nContent-Length: 0\r\n\r\n".encode()]
+        server._script += [reply(200, {"token": "t"}), reply(404, b"")]
+        assert repository(server, PASSWORD).head_manifest("v1") is None
+    assert [request.headers["Authorization"] for request in server.requests] == [None, BASIC, "Bearer t"]
+
+
+@pytest.mark.parametrize("path", ["/a b", "/a\tb", "/\xe9"])
+def test_a_realm_that_cannot_be_asked(path):
+    with ScriptedServer() as server:
+        server._script.append(bearer(f"http://{server.host}{path}"))
+        with pytest.raises(ProtocolError, match="realm"):
+            repository(server, PASSWORD).has_blob(BLOB)
 
 
 def test_an_unknown_challenge():
@@ -278,6 +326,76 @@ def test_redirects_without_end():
             reader.read()
 
 
+# --- manifests in, elsewhere ---
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_of_a_manifest_is_followed_without_the_login(status):
+    asks = reply(401, b"", www_authenticate='Basic realm="x"')
+    with ScriptedServer(asks) as server:
+        moved = reply(status, b"", location=f"http://{server.host}/store/1?sig=2")
+        server._script += [moved, reply(200, MANIFEST, content_type=OCI_MANIFEST)]
+        server._script += [moved, reply(200, b"", content_type=OCI_MANIFEST, docker_content_digest=DIGEST)]
+        shop = repository(server, PASSWORD)
+        assert shop.manifest("v1").descriptor.digest == DIGEST
+        assert shop.head_manifest("v1").digest == DIGEST
+    asked = [(request.method, request.target, request.headers["Authorization"]) for request in server.requests[1:]]
+    manifest, store = "/v2/shop/web/manifests/v1", "/store/1?sig=2"
+    assert asked == [
+        ("GET", manifest, BASIC),
+        ("GET", store, None),
+        ("HEAD", manifest, BASIC),
+        ("HEAD", store, None),
+    ]
+    assert OCI_MANIFEST in server.requests[2].headers["Accept"]
+
+
+@pytest.mark.parametrize("location", ["http://{sink}/", "https://{sink}/", "https://store.example/", "http://[x/"])
+@pytest.mark.parametrize("question", [Repository.manifest, Repository.head_manifest])
+def test_a_redirect_of_a_manifest_elsewhere_is_not_followed(location, question):
+    with ScriptedServer() as sink, ScriptedServer(OPEN) as server:
+        server._script.append(reply(302, b"", location=location.format(sink=sink.host)))
+        with pytest.raises((HostNotAllowed, ProtocolError)):
+            question(repository(server), "v1")
+        assert sink.connections == 0
+
+
+def test_a_redirect_of_a_manifest_to_an_allowed_host(tmp_path):
+    authority = trustme.CA()
+    ca_path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_path))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    asks = reply(401, b"", www_authenticate='Basic realm="x"')
+    with ScriptedServer(reply(200, MANIFEST, content_type=OCI_MANIFEST), tls=context) as store:
+        with ScriptedServer(asks, reply(307, b"", location=f"{store.url}/m")) as server:
+            options = {"allowed_hosts": [store.host], "verify": str(ca_path)}
+            with contextlib.closing(converse(server.host, PASSWORD, **options)) as conversation:
+                assert Repository(conversation, "shop/web").manifest("v1").content == MANIFEST
+    assert [request.headers["Authorization"] for request in store.requests] == [None]
+
+
+def test_redirects_of_a_manifest_without_end():
+    with ScriptedServer(OPEN) as server:
+        server._script += [reply(302, b"", location="/again")] * 4
+        with pytest.raises(ProtocolError, match="302"):
+            repository(server).manifest("v1")
+
+
+def test_what_writes_follows_no_redirect():
+    with ScriptedServer(OPEN, reply(307, b"", location="/elsewhere")) as server:
+        with pytest.raises(ProtocolError, match="redirects are not followed"):
+            repository(server).put_manifest("v1", Document(Descriptor.of(OCI_MANIFEST, MANIFEST), MANIFEST))
+
+
+@pytest.mark.parametrize("media_type", ["a\r\nX: y", "a/b\r\nX: y", "a/b c", "\u6d4b/x", "a"])
+def test_a_media_type_that_could_be_no_header(media_type):
+    document = json.dumps({"schemaVersion": 2, "mediaType": media_type}).encode()
+    with ScriptedServer(OPEN, reply(200, document, content_type="application/json")) as server:
+        with pytest.raises(ProtocolError, match="media type"):
+            repository(server).manifest("v1")
+
+
 # --- blobs in --------------------------------------------------------------------------------------------------------
 
 
@@ -291,6 +409,17 @@ def test_a_location_on_the_registry_itself(base, query):
     mark = "&" if query else "?"
     expected = f"/v2/up/1{query}{mark}digest={BLOB.digest.replace(':', '%3A')}"
     assert server.requests[2].target == expected and server.requests[2].body == b"0123456789"
+
+
+@pytest.mark.parametrize("place", ["/v2/up/a b", "/v2/up/a\tb", "/v2/up/\x01", "/v2/up/\xe9"])
+def test_a_location_that_cannot_be_asked(place):
+    """It is the registry that is wrong about it; nothing is sent there, and it is not that it does not speak HTTP."""
+    with ScriptedServer(OPEN, reply(202, b"", location=place)) as server:
+        with pytest.raises(ProtocolError, match="the registry named an address that cannot be read"):
+            repository(server).push_blob(content())
+    with ScriptedServer(OPEN, reply(307, b"", location=place)) as server:
+        with pytest.raises(ProtocolError, match="the registry named an address that cannot be read"):
+            repository(server).manifest("v1")
 
 
 @pytest.mark.parametrize("place", ["http://{sink}/up", "https://evil.example/up", "//evil.example/up", "up/1", ""])
