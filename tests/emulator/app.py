@@ -50,6 +50,7 @@ class Application:
             return
         entry = self._begin(scope)
         received, sent = _counting(entry, receive, dated)
+        over = self._emulator.faults.over
         action = self._emulator.faults.take(entry.plane, entry.operation, entry.method, entry.path)
         if action is None:
             await self._answer(scope, entry, received, sent)
@@ -59,7 +60,7 @@ class Application:
         async def answer(receive: Receive, send: Send) -> None:
             await self._answer(scope, entry, receive, send)
 
-        await strike(action, Struck(answer, scope["state"]["connection"], received, sent, entry))
+        await strike(action, Struck(answer, scope["state"]["connection"], received, sent, entry, over))
 
     async def _answer(self, scope: Scope, entry: Entry, receive: Receive, send: Send) -> None:
         if entry.plane == "control":

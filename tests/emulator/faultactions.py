@@ -36,13 +36,17 @@ Receive: t.TypeAlias = t.Callable[[], t.Awaitable[dict[str, t.Any]]]
 
 @dataclasses.dataclass(frozen=True)
 class Struck:
-    """A request that is struck: C(answer) is the application that would have answered it."""
+    """A request that is struck: C(answer) is the application that would have answered it.
+
+    C(over) is set when the script of faults is replaced.
+    """
 
     answer: t.Callable[[Receive, Send], t.Awaitable[None]]
     connection: Protocol
     receive: Receive
     send: Send
     entry: Entry
+    over: asyncio.Event
 
 
 async def strike(action: Action, struck: Struck) -> None:
@@ -100,8 +104,12 @@ async def _slow(options: Options, struck: Struck) -> None:
 
 
 async def _hang(_options: Options, struck: Struck) -> None:
-    """Nothing is done and nothing answered, until the client gives up."""
-    await _disconnected(struck.receive)
+    """Nothing is done and nothing answered, until the client gives up, or the faults are over."""
+    gone, over = asyncio.ensure_future(_disconnected(struck.receive)), asyncio.ensure_future(struck.over.wait())
+    await asyncio.wait((gone, over), return_when=asyncio.FIRST_COMPLETED)
+    over.cancel()
+    struck.connection.hang_up()
+    await gone
 
 
 async def _cut(options: Options, struck: Struck) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 import typing as t
@@ -76,11 +77,12 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self.over = asyncio.Event()  # set when the script that is in force now is replaced
 
     def load(self, script: object) -> int:
         """Replace the script by this one (a list of rules, or one rule); returns the number of rules."""
         rules = script if isinstance(script, list) else [script]
-        self._faults = [_fault(place, rule) for place, rule in enumerate(rules, start=1)]
+        self._replace([_fault(place, rule) for place, rule in enumerate(rules, start=1)])
         return len(self._faults)
 
     def take(self, plane: str, operation: str | None, method: str, path: str) -> Action | None:
@@ -92,7 +94,12 @@ class Faults:
 
     def clear(self) -> None:
         """No more faults."""
-        self._faults = []
+        self._replace([])
+
+    def _replace(self, faults: list[Fault]) -> None:
+        self._faults = faults
+        self.over.set()
+        self.over = asyncio.Event()
 
 
 def _fault(place: int, rule: object) -> Fault:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import typing as t
 
@@ -96,6 +97,18 @@ def test_hang(api: Api) -> None:
     with pytest.raises(requests.ReadTimeout):
         api.session.get(f"{api.emulator.endpoint}/v1/x", timeout=0.2)
     assert api.emulator.requests()[-1]["status"] is None
+
+
+def test_a_hang_ends_with_its_script(api: Api) -> None:
+    """Some clients never give up: a Docker Engine that pushes, for example."""
+    strike(api, "hang")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        hung = pool.submit(api.session.get, f"{api.emulator.endpoint}/v1/x", timeout=60)
+        while not api.emulator.requests():  # it is on its way
+            pass
+        api.emulator.faults([])
+        with pytest.raises(requests.ConnectionError):
+            hung.result()
 
 
 @pytest.mark.parametrize("after", [0, 1, 40])
