@@ -62,10 +62,6 @@ class Outcome(t.Generic[Item, Value]):
     value: Value | None = None
     error: Exception | None = None
 
-    @property
-    def tried(self) -> bool:
-        return self.done or self.error is not None
-
 
 def pointless(error: Exception) -> bool:
     """Whether the other items would meet the same failure: credentials, permission, quota, network, time, a defect."""

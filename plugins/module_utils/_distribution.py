@@ -19,6 +19,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._blobreader import Blo
 from ansible_collections.jdcloud.jcr.plugins.module_utils._blobupload import CHUNK, BlobUpload
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._content import Content
+from ansible_collections.jdcloud.jcr.plugins.module_utils._digest import is_digest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ContentMismatch,
     JcrError,
@@ -45,10 +46,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Answer, Transport
 
 _ACCEPT = ", ".join(INDEXES[::-1] + MANIFESTS[::-1])
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_MAX_PAGES = 10000
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)  # RFC 6838, 4.2
-_NEXT = re.compile(r'<([^<>]+)>\s*;\s*rel="?next"?')
 
 
 def ping(
@@ -156,9 +154,9 @@ class Repository:
         if answer.status == 404:
             return None
         digest = answer.headers.get("Docker-Content-Digest", reference)
-        if not _DIGEST.fullmatch(digest):
+        if not is_digest(digest):
             return self.manifest(reference).descriptor
-        if _DIGEST.fullmatch(reference) and digest != reference:
+        if is_digest(reference) and digest != reference:
             raise ProtocolError(f"the registry answered with {digest} to the question for {reference}")
         length = answer.headers.get("Content-Length", "")
         return Descriptor(_media_type(answer), digest, int(length) if length.isdigit() else -1)
@@ -179,7 +177,7 @@ class Repository:
             raise ProtocolError(f"the registry's manifest has the media type {media_type[:80]!r}, which is none")
         digest = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
         told = answer.headers.get("Docker-Content-Digest", digest)
-        for named in (told, reference if _DIGEST.fullmatch(reference) else digest):
+        for named in (told, reference if is_digest(reference) else digest):
             if named != digest:
                 raise ContentMismatch(f"the registry calls its manifest {named[:80]!r}, but its bytes make {digest}")
         return Document(Descriptor(media_type, digest, len(answer.body)), answer.body)
@@ -198,31 +196,6 @@ class Repository:
         told = answer.headers.get("Docker-Content-Digest", digest)
         if told != digest:
             raise TransferFailed(f"the registry took manifest {digest} for {told[:80]!r}")
-
-    def delete_manifest(self, digest: str) -> bool:
-        """Delete an image by its digest; whether it was there."""
-        target = f"{self._path}/manifests/{urllib.parse.quote(digest)}"
-        scopes = (f"repository:{self.name}:delete,pull,push",)
-        return self._conversation.ask("DELETE", target, scopes, expect=(200, 202, 404)).status != 404
-
-    def tags(self) -> list[str]:
-        """All tags, sorted; none where the registry knows the repository, but no tag."""
-        found: list[str] = []
-        target = f"{self._path}/tags/list"
-        for _page in range(_MAX_PAGES):
-            answer = self._conversation.ask("GET", target, self._pull, expect=(200,))
-            try:
-                tags = parse_json(answer.body).get("tags") or []
-            except ValueError as fault:
-                raise ProtocolError(f"the registry's answer is not a list of tags: {fault}") from None
-            if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-                raise ProtocolError("the registry's answer is not a list of tags")
-            found += tags
-            following = _NEXT.search(answer.headers.get("Link", ""))
-            if not following:
-                return sorted(set(found))
-            target = self._conversation.target_of(following[1], target)
-        raise ProtocolError("the registry's list of tags does not come to an end")
 
     def _ask_manifest(self, method: str, reference: str, expect: t.Collection[int]) -> Answer:
         target = f"{self._path}/manifests/{urllib.parse.quote(reference)}"

@@ -27,6 +27,7 @@ import typing as t
 import zlib
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._candidates import Candidate, choose
+from ansible_collections.jdcloud.jcr.plugins.module_utils._digest import is_digest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ArchiveInvalid,
     ContentMismatch,
@@ -52,7 +53,6 @@ _GZIP_WRAPPER = 31  # of zlib; its header has neither a time nor a name
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _PIECE = 1 << 20
 _WORKERS = 4
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HEX_NAME = re.compile(r"(?:.*/)?([0-9a-f]{64})(?:\.json)?")
 
 
@@ -135,7 +135,7 @@ class DockerArchive:
         rootfs = parse_document(self._config, f"config {self.config_digest}").get("rootfs")
         found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
         found = [] if found is None and not self._layer_names else found
-        if not _is_texts(found) or not all(map(_DIGEST.fullmatch, found)):
+        if not _is_texts(found) or not all(map(is_digest, found)):
             raise ImageInvalid("the config does not tell the digests of its layers", act="read", obj=self._what)
         if len(found) != len(self._layer_names):
             raise self._bad(f"the config tells of {len(found)} layers, {LISTING} of {len(self._layer_names)}")

@@ -14,9 +14,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 import typing as t
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._digest import is_digest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ImageInvalid
 
 DOCKER_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
@@ -30,8 +30,6 @@ INDEXES = (DOCKER_LIST, OCI_INDEX)
 MAX_DOCUMENT = 4 * 1024 * 1024  # bytes of a manifest or a config; registries take no larger manifest
 MAX_MANIFESTS = 1000  # of one image, or in the list of an archive
 ABOUT = "vnd.docker.reference.digest"  # an attestation's annotation: the image that it is about
-
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Descriptor:
         if not isinstance(raw, dict) or not isinstance(raw.get("mediaType"), str):
             raise invalid("one of its descriptors has no media type")
         digest, size, urls = raw.get("digest"), raw.get("size"), raw.get("urls")
-        if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        if not is_digest(digest):
             raise invalid(f"it points to {shown(digest)}, which is not a sha256 digest")
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
             raise invalid(f"it gives no size for {digest}")

@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import typing as t
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._digest import is_digest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
     DOCKER_SCHEMA_1,
     OCI_INDEX,
     OCI_MANIFEST,
     platform_name,
 )
-
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,4 +135,4 @@ def _is_descriptor(value: t.Any) -> bool:
 
 def _has_digest(value: t.Any) -> bool:
     digest = value.get("digest") if isinstance(value, dict) else None
-    return isinstance(digest, str) and _DIGEST.fullmatch(digest) is not None
+    return is_digest(digest)

@@ -20,6 +20,7 @@ import math
 import re
 import typing as t
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._digest import is_digest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ProtocolError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._times import format_time, parse_time
 
@@ -29,7 +30,6 @@ Model = dict[str, t.Any]
 _TOKEN_USER = "jdcloud"
 
 _MEGABYTE = 1024 * 1024  # of imageSizeMB; the documents do not say whether 1000 or 1024 is meant
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _PASSWORD = re.compile(r"[!-~]+")  # visible ASCII
 
 
@@ -80,7 +80,7 @@ def image(raw: Raw) -> Model:
 
     fields = _Fields("image", raw)
     digest = fields.name("imageDigest")
-    if not _DIGEST.fullmatch(digest):
+    if not is_digest(digest):
         raise ProtocolError("the answer has an image whose imageDigest is not a SHA-256 digest")
     text = fields.text("imageManifest")
     manifest = Manifest.parse(text)

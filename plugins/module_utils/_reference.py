@@ -14,6 +14,7 @@ import ipaddress
 import re
 import typing as t
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._digest import is_digest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import HostNotAllowed, RuleError
 
 # Docker's reference grammar (distribution/reference), in ASCII.
@@ -21,7 +22,6 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?P<name>{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{{1,5}}))?")
 _REPOSITORY = re.compile(r"{0}(?:/{0})*".format(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"))
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 _MAX_REPOSITORY = 255
 _MAX_REFERENCE = 1024  # host, name, tag and digest together; more than any legal reference has
@@ -56,7 +56,7 @@ class ImageReference:
             "in stages separated by '/'",
         )
         self._require(self.tag is None or _TAG.fullmatch(self.tag), f"{_shown(self.tag)} is not a tag")
-        self._require(self.digest is None or _DIGEST.fullmatch(self.digest), f"{_shown(self.digest)} is not a digest")
+        self._require(self.digest is None or is_digest(self.digest), f"{_shown(self.digest)} is not a digest")
         # These would be read back as something else.
         same = _split_host(self.name) == (self.host, self.repository)
         self._require(same, "a host has a '.' or a ':' or is localhost, and the first part of a repository has not")

@@ -21,6 +21,7 @@ import re
 import typing as t
 import unicodedata
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._digest import is_digest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import RuleError
 
 # From the console guide ("Creation of Docker Image"); "more than 3 characters" is at least 4.
@@ -33,7 +34,6 @@ _MAX_TAG = 128  # Docker's reference grammar
 _REGION = re.compile(r"[a-z]{2}-[a-z]+-[0-9]+")
 _MAX_REGION = 24  # with a registry of 32 characters and "-inner", the 63 that one label of a host name may have
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Of the separators within one stage of a name, Docker's reference grammar knows '_', '__' and any number of '-'.
 _SEPARATORS = re.compile(r"[_-]+")
@@ -179,9 +179,9 @@ def digest(text: str) -> str:
     """Check a manifest's digest. The service's digests are SHA-256 (API page of describeImages)."""
     cure = "A digest is 'sha256:' followed by 64 digits of 0-9 and a-f."
     _refuse_other_types("digest", text, cure)
-    if not _DIGEST.fullmatch(text):
+    if not is_digest(text):
         corrected = text[:_SHOWN_LENGTH].strip().lower()
-        good = _DIGEST.fullmatch(corrected)
+        good = is_digest(corrected)
         raise RuleError(f"digest {_shown(text)} is not a digest", cure=_advice(cure, [corrected] if good else []))
     return text
 

@@ -17,6 +17,7 @@ import json
 import re
 import typing as t
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._digest import is_digest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._enginewords import SHOWN, classify
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     JcrError,
@@ -37,7 +38,6 @@ Event = t.Mapping[str, t.Any]
 
 MAX_LINE = 1024 * 1024  # bytes; an engine's own lines are shorter than 1 KiB, quoted error pages longer
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _PUSHED = re.compile(r"(?P<tag>[^ ]+): digest: (?P<digest>[^ ]+) size: (?P<size>[0-9]+)")
 _PULLED = ("Status: Downloaded newer image for ", "Status: Image is up to date for ")
 _MAX_DIGESTS = 8  # different ones that are kept to tell of them
@@ -121,7 +121,7 @@ class PushStream:
         compressed them; C(layers) as LayerLog.results() has them. Podman 4 tells nothing about layers; containerd's
         image store counts the config and the manifest among them. Raises TransferFailed if the digest was not said.
         """
-        if len(self._digests) != 1 or not _DIGEST.fullmatch(next(iter(self._digests))):
+        if len(self._digests) != 1 or not is_digest(next(iter(self._digests))):
             raise TransferFailed(self._problem(), retryable=not self._digests)
         digest, size = next(iter(self._digests.items()))
         layers = self.layers.results()
@@ -178,7 +178,7 @@ class PullStream:
 
         Raises TransferFailed if the stream proves neither.
         """
-        if self._ended and self._digest and _DIGEST.fullmatch(self._digest):
+        if self._ended and self._digest and is_digest(self._digest):
             if self._wanted not in (None, self._digest):
                 raise TransferFailed(f"the Docker Engine pulled {self._digest} instead")
             return self._digest, None

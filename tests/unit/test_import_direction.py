@@ -74,7 +74,7 @@ LAYERS = (
     ("_enginewords", "_layerlog", "_imagewalk"),
     ("_estate", "_preflight", "_manifestreader"),
     ("_imagesource",),
-    ("_errors",),
+    ("_errors", "_digest"),
 )
 LEVEL = {name: -depth for depth, layer in enumerate(LAYERS) for name in layer}
 

@@ -232,34 +232,6 @@ def test_a_manifest_that_the_registry_takes_for_another():
     assert server.requests[1].body == MANIFEST
 
 
-def test_tags_page_by_page():
-    pages = [
-        reply(200, {"tags": ["b", "a"]}, link='</v2/shop/web/tags/list?last=b&n=2>; rel="next"'),
-        reply(200, {"tags": ["c"]}, link="<list?last=c&n=2>; rel=next"),
-        reply(200, {"tags": None}),
-    ]
-    with ScriptedServer(OPEN, *pages) as server:
-        assert repository(server).tags() == ["a", "b", "c"]
-    assert [request.target for request in server.requests[2:]] == [
-        "/v2/shop/web/tags/list?last=b&n=2",
-        "/v2/shop/web/tags/list?last=c&n=2",
-    ]
-
-
-@pytest.mark.parametrize("body", [{"tags": "a"}, {"tags": [1]}, b"<html>"])
-def test_tags_that_are_none(body):
-    with ScriptedServer(OPEN, reply(200, body)) as server:
-        with pytest.raises(ProtocolError):
-            repository(server).tags()
-
-
-@pytest.mark.parametrize("link", ["https://evil.example/", "//evil.example/x", "http://[x/"])
-def test_tags_elsewhere(link):
-    with ScriptedServer(OPEN, reply(200, {"tags": []}, link=f'<{link}>; rel="next"')) as server:
-        with pytest.raises((HostNotAllowed, ProtocolError)):
-            repository(server).tags()
-
-
 # --- blobs out -------------------------------------------------------------------------------------------------------
 
 
