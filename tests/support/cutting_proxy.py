@@ -21,8 +21,10 @@ class CuttingProxy:
 
     C(cuts) are distances in bytes from one cut to the next, counted over all that clients send (C(way=up)) or get
     (C(way=down)); each breaks the connection that passes it, and is used once. It breaks by a reset; or, with
-    C(answer), the client gets these bytes at once, and what it goes on sending goes nowhere. C(on_cut) is called first.
-    C(sent) and C(received) are the bytes that clients sent and got, C(broken) counts the connections that broke.
+    C(answer) on the way up, the client gets these bytes at once, and what it goes on sending goes nowhere. On the way
+    down, all connections are reset, and the next request gets the answer. C(on_cut) is called first. C(sent) and
+    C(received) are the bytes that clients sent and got, C(broken) counts the connections that broke, C(refused) the
+    answers on the way down.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class CuttingProxy:
         self._threads: list[threading.Thread] = []
         self._moved = {"up": 0, "down": 0}
         self._since_cut = 0
+        self._to_refuse = 0
         self.broken = 0
+        self.refused = 0
         self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> CuttingProxy:
@@ -83,10 +87,23 @@ class CuttingProxy:
                 client, _address = self._listener.accept()
             except OSError:
                 return
+            if self.refused < self._to_refuse:
+                self.refused += 1
+                self._sockets.append(client)
+                self._start(self._refuse, client)
+                continue
             server = socket.create_connection(self._server)
             self._sockets += [client, server]
             self._start(self._pump, client, server, "up")
             self._start(self._pump, server, client, "down")
+
+    def _refuse(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            request = b""
+            while b"\r\n\r\n" not in request and (data := client.recv(_PIECE)):
+                request += data
+            client.sendall(self._answer or b"")
+            client.shutdown(socket.SHUT_RDWR)
 
     def _pump(self, source: socket.socket, sink: socket.socket, way: str) -> None:
         with contextlib.suppress(OSError):
@@ -120,6 +137,13 @@ class CuttingProxy:
         self._on_cut()
         if self._answer is None:
             self._reset(source, sink)
+            return
+        if self._way == "down":
+            self._to_refuse += 1
+            self._reset(*self._sockets)
+            for sock in list(self._sockets):
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
             return
         self._answered.append(source)
         self._reset(sink)
