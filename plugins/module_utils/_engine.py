@@ -113,16 +113,21 @@ class Engine:
         *,
         deadline: Deadline,
         progress: Progress | None = None,
+        verify: bool | str = True,
+        allowed_hosts: t.Sequence[str] = (),
     ) -> dict[str, t.Any]:
         """Push the local image of this name; returns PushStream.verdict() and C(seconds).
 
-        C(progress) is told of each layer as it goes (LayerEvent). Raises ImageNotFound (no such local image),
-        LoginRefused (another token may help), TransferRefused, Unreachable, TransferFailed, DeadlineExceeded.
+        C(progress) is told of each layer as it goes (LayerEvent). C(verify) and C(allowed_hosts), as Conversation has
+        them, are for asking the registry what it refuses; the engine has its own settings.
+        Raises ImageNotFound (no such local image), LoginRefused (another token may help), TransferRefused, Unreachable,
+        TransferFailed, DeadlineExceeded.
         """
         image = _tagged(reference, "push")
         tag = image.tag or DEFAULT_TAG  # without one, the engine would push all tags
         fold = PushStream(tag, LayerLog(self._clock.monotonic, progress))
-        transfer = Transfer(self._connected(), self.address, image, (username, password), self._clock)
+        trust = {"verify": verify, "allowed_hosts": allowed_hosts}
+        transfer = Transfer(self._connected(), self.address, image, (username, password), self._clock, trust)
         began = self._clock.monotonic()
         with _about("push", reference):
             transfer.run(

@@ -47,7 +47,10 @@ Start = t.Callable[[EngineClient, dict[str, str]], t.Iterable[t.Union[bytes, str
 
 
 class Transfer:
-    """One push or pull of C(image), with the C(login) (user, password) for its registry."""
+    """One push or pull of C(image), with the C(login) (user, password) for its registry.
+
+    C(trust): C(verify) and C(allowed_hosts) for what the registry is asked from here, as push_refusal() takes them.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Transfer:
         image: ImageReference,
         login: tuple[str, Secret],
         clock: Clock,
+        trust: t.Mapping[str, t.Any] | None = None,
     ) -> None:
         self._client = client
         self._address = address
@@ -64,6 +68,7 @@ class Transfer:
         self._auth = {"username": login[0], "password": login[1].reveal()}
         self._redactor = Redactor([login[1]])
         self._clock = clock
+        self._trust = trust or {}
 
     def run(self, start: Start, fold: Fold, deadline: Deadline) -> None:
         """Feed all events of the stream to C(fold); raises what Engine.push() says.
@@ -139,7 +144,7 @@ class Transfer:
         host = self._image.host or ""
         if not host or (is_loopback(host) and not self._address.is_here):
             return None
-        return push_refusal(self._image, *self._login, clock=self._clock, deadline=deadline)
+        return push_refusal(self._image, *self._login, clock=self._clock, deadline=deadline, **self._trust)
 
     # --- failures ----------------------------------------------------------------------------------------------------
 

@@ -133,6 +133,8 @@ class LocalContent:
                     token.password,
                     deadline=delivery.session.deadline,
                     progress=delivery.layer_told,
+                    verify=delivery.target.verify,
+                    allowed_hosts=delivery.target.allowed_hosts,
                 )
             )
         except BaseException:

@@ -63,7 +63,12 @@ def _remove(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> 
 
 def _push(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
     return host.engine().push(
-        arguments["reference"], arguments["username"], secrets[0], deadline=Deadline(Clock(), arguments["seconds"])
+        arguments["reference"],
+        arguments["username"],
+        secrets[0],
+        deadline=Deadline(Clock(), arguments["seconds"]),
+        verify=arguments["verify"],
+        allowed_hosts=arguments["allowed_hosts"],
     )
 
 

@@ -14,6 +14,7 @@ only reads. So an upload of one byte is begun here and taken back again.
 from __future__ import annotations
 
 import contextlib
+import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
@@ -30,33 +31,41 @@ _PATIENCE = 10.0  # seconds for the two or three requests; a registry that is sl
 
 
 def push_refusal(
-    image: ImageReference, username: str, password: Secret, *, clock: Clock, deadline: Deadline
+    image: ImageReference,
+    username: str,
+    password: Secret,
+    *,
+    clock: Clock,
+    deadline: Deadline,
+    verify: bool | str = True,
+    allowed_hosts: t.Collection[str] = (),
 ) -> JcrError | None:
     """Why the registry of C(image) takes no upload into its repository; None if it does, or if that cannot be known.
 
     A LoginRefused or another TransferRefused that will stay. What this machine cannot reach is no refusal: the engine
-    may reach it all the same.
+    may reach it all the same. C(verify) and C(allowed_hosts) as Conversation has them.
     """
     left = deadline.left()
-    conversation = Conversation(
-        image.host or "",
-        (username, password),
-        clock=clock,
-        deadline=Deadline(clock, _PATIENCE if left is None else min(left, _PATIENCE)),
-        timeout=_PATIENCE,
-        idle=_PATIENCE,
-        retries=0,
-    )
     try:
-        _begin_and_take_back(conversation, image.repository)
+        conversation = Conversation(
+            image.host or "",
+            (username, password),
+            clock=clock,
+            deadline=Deadline(clock, _PATIENCE if left is None else min(left, _PATIENCE)),
+            timeout=_PATIENCE,
+            idle=_PATIENCE,
+            retries=0,
+            verify=verify,
+            allowed_hosts=allowed_hosts,
+        )
+        with contextlib.closing(conversation):
+            _begin_and_take_back(conversation, image.repository)
     except AuthenticationFailed as error:
         return LoginRefused(error.cause, http_status=error.http_status, status=error.status)
     except TransferRefused as error:
         return error
     except JcrError:
         return None
-    finally:
-        conversation.close()
     return None
 
 

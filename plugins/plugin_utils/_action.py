@@ -273,8 +273,11 @@ class DistantEngine:
         *,
         deadline: Deadline,
         progress: Progress | None = None,
+        verify: bool | str = True,
+        allowed_hosts: t.Sequence[str] = (),
     ) -> dict[str, t.Any]:
-        return self._transfer("engine_push", reference, username, password, deadline, progress)
+        trust = {"verify": verify, "allowed_hosts": list(allowed_hosts)}
+        return self._transfer("engine_push", reference, username, password, deadline, progress, trust)
 
     def pull(
         self,
@@ -295,8 +298,9 @@ class DistantEngine:
         password: Secret,
         deadline: Deadline,
         progress: Progress | None,
+        trust: t.Mapping[str, t.Any] | None = None,
     ) -> dict[str, t.Any]:
-        arguments = {"reference": reference, "username": username, "seconds": deadline.left()}
+        arguments = {"reference": reference, "username": username, "seconds": deadline.left(), **(trust or {})}
         answer = self._call(step, arguments, [password])
         for layer in answer["layers"] if progress else ():
             progress(LayerEvent(layer["id"], layer["state"], layer["bytes"] or 0, layer["bytes"]))

@@ -11,10 +11,12 @@ import dataclasses
 import json
 import os
 import socket
+import ssl
 import threading
 import traceback
 
 import pytest
+import trustme
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _engineclient
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
@@ -235,6 +237,39 @@ def test_a_push_is_given_up_when_the_registry_takes_no_upload(answers):
     assert "403 FORBIDDEN: no entry for ********" in caught.value.cause
     assert "given up early: the Docker Engine had put the push off 1 times" in caught.value.cause
     assert not isinstance(caught.value, LoginRefused)
+
+
+@pytest.mark.parametrize("trusted", ["ca_path", "unchecked", "allowed", "none"])
+def test_a_registry_is_asked_with_the_certificates_and_hosts_of_the_task(monkeypatch, tmp_path, trusted):
+    authority = trustme.CA()
+    ca_path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_path))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("registry.example", "auth.example").configure_cert(context)
+    resolve = socket.getaddrinfo
+
+    def here(host, *arguments, **options):
+        return resolve("127.0.0.1" if host.endswith(".example") else host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", here)
+    waiting = stream(WAITING[0], {"aux": {"Tag": TAG, "Digest": DIGEST, "Size": 1}})
+    with ScriptedServer(tls=context) as place, ScriptedServer(VERSION, waiting, NOT_THERE) as server:
+        asks = reply(401, www_authenticate='Basic realm="r"')
+        trust = {"verify": trusted != "unchecked" and str(ca_path)}
+        if trusted == "allowed":
+            auth = f"auth.example:{place.port}"
+            asks = reply(401, www_authenticate=f'Bearer realm="https://{auth}/token"', connection="close")
+            trust["allowed_hosts"] = [auth]
+        if trusted != "none":
+            token = [reply(200, {"token": "t"}, connection="close")] if trusted == "allowed" else []
+            place._script += [asks, *token, reply(403, REFUSED, connection="close")]
+        reference = f"registry.example:{place.port}/app/web:{TAG}"
+        engine = engine_at(server)
+        if trusted == "none":
+            assert engine.push(reference, "jdcloud", PASSWORD, deadline=FOREVER)["digest"] == DIGEST
+            return
+        with pytest.raises(TransferRefused, match="403 FORBIDDEN"):
+            engine.push(reference, "jdcloud", PASSWORD, deadline=FOREVER, **trust)
 
 
 UNEXPLAINED = "error from registry: some words"  # dockerd 28 with containerd's image store

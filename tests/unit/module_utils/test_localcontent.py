@@ -49,7 +49,7 @@ def test_the_error_of_a_push_is_not_hidden_by_tidying_up(stuck: bool, failure: B
     content = LocalContent(types.SimpleNamespace(params=params, engine=lambda: engine), types.SimpleNamespace())
     token = types.SimpleNamespace(username="jdcloud", password=None)
     delivery = types.SimpleNamespace(
-        target=types.SimpleNamespace(host=HOST, repository="shop/web"),
+        target=types.SimpleNamespace(host=HOST, repository="shop/web", verify=True, allowed_hosts=()),
         guards=types.SimpleNamespace(guarded=lambda tag: False),
         login=types.SimpleNamespace(through=lambda work: work(token)),
         session=types.SimpleNamespace(deadline=None),
