@@ -59,20 +59,6 @@ class Engine:
         """Refuse options that can never work (ConfigurationError); nothing is tried."""
         self.address.check()
 
-    def describe(self) -> dict[str, t.Any]:
-        """C(version), C(api_version), C(os), C(architecture), and C(store): classic or containerd.
-
-        In the classic store an image's id is the digest of its config; in containerd's, that of its manifest or index.
-        """
-        version = self._call(lambda client: client.version())
-        return {
-            "version": version.get("Version"),
-            "api_version": version.get("ApiVersion"),
-            "store": image_store(self._call(lambda client: client.info())),
-            "os": version.get("Os"),
-            "architecture": version.get("Arch"),
-        }
-
     def inspect(self, reference: str) -> dict[str, t.Any] | None:
         """An image by name, digest or id; None if the engine does not have it.
 
@@ -100,9 +86,9 @@ class Engine:
                 f"the Docker Engine has no image {source!r}", cure="Build, load or pull it first, and check its name."
             ).about("tag", f"{source!r} as {target!r}")
 
-    def remove(self, reference: str, force: bool = False) -> list[dict[str, str]]:
+    def remove(self, reference: str) -> list[dict[str, str]]:
         """Take a name away, and the image with its last name; a list of {untagged: name} and {deleted: id}."""
-        removed = self._call(lambda client: client.remove_image(reference, force=force), missing=[])
+        removed = self._call(lambda client: client.remove_image(reference), missing=[])
         return [{key.lower(): value for key, value in step.items()} for step in removed or []]
 
     def push(
@@ -200,11 +186,6 @@ class Engine:
             raise EngineError(f"the Docker Engine says: {error.explanation or error}") from error
         except (*CONNECTION_ERRORS, ValueError) as error:
             raise cannot_connect(error, self.address.docker_host) from error
-
-
-def image_store(info: t.Mapping[str, t.Any]) -> str:
-    """Where an engine keeps its images, by the answer of C(docker info): classic or containerd."""
-    return "containerd" if "io.containerd.snapshotter" in str(info.get("DriverStatus")) else "classic"
 
 
 def lone_image(manifests: t.Sequence[t.Mapping[str, t.Any]]) -> str | None:

@@ -16,7 +16,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import CheckMo
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import DOCKER, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 
-READING = ("engine_describe", "engine_inspect", "archive_inspect", "logins_read")
+READING = ("engine_inspect", "archive_inspect", "logins_read")
 WRITING = ("engine_tag", "engine_remove", "engine_push", "engine_pull", "archive_push", "logins_write", "logins_erase")
 
 SPEC = ArgumentSpec(
@@ -45,10 +45,6 @@ def take_step(host: t.Any) -> t.Any:
     return STEPS[step](host, arguments, secrets)
 
 
-def _describe(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
-    return host.engine().describe()
-
-
 def _inspect(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
     return host.engine().inspect(arguments["reference"])
 
@@ -58,7 +54,7 @@ def _tag(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.A
 
 
 def _remove(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
-    return host.engine().remove(arguments["reference"], force=arguments["force"])
+    return host.engine().remove(arguments["reference"])
 
 
 def _push(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret]) -> t.Any:
@@ -113,7 +109,6 @@ def _erase_logins(host: t.Any, arguments: dict[str, t.Any], secrets: list[Secret
 
 
 STEPS: t.Mapping[str, t.Callable[[t.Any, dict[str, t.Any], list[Secret]], t.Any]] = {
-    "engine_describe": _describe,
     "engine_inspect": _inspect,
     "engine_tag": _tag,
     "engine_remove": _remove,

@@ -19,7 +19,6 @@ options:
     type: str
     required: true
     choices:
-      - engine_describe
       - engine_inspect
       - archive_inspect
       - logins_read

@@ -253,17 +253,14 @@ class DistantEngine:
         if options["docker_host"]:
             engine_address(**options).check()
 
-    def describe(self) -> dict[str, t.Any]:
-        return self._call("engine_describe", {})
-
     def inspect(self, reference: str) -> dict[str, t.Any] | None:
         return self._call("engine_inspect", {"reference": reference})
 
     def tag(self, source: str, target: str) -> None:
         self._call("engine_tag", {"source": source, "target": target})
 
-    def remove(self, reference: str, force: bool = False) -> list[dict[str, str]]:
-        return self._call("engine_remove", {"reference": reference, "force": force})
+    def remove(self, reference: str) -> list[dict[str, str]]:
+        return self._call("engine_remove", {"reference": reference})
 
     def push(
         self,

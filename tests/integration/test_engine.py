@@ -181,11 +181,6 @@ def test_pull_of_a_tag_that_moved(bench: Bench) -> None:
     assert new_id not in ("", old_id)
 
 
-def test_describe(bench: Bench) -> None:
-    described = bench.engine.describe()
-    assert (described["os"], described["store"]) == ("linux", bench.store)
-
-
 @pytest.mark.parametrize("message", ["hello from here", "and again: 你好"])
 def test_the_tiny_image_runs(bench: Bench, message: str) -> None:
     name = bench.name("run")

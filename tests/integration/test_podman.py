@@ -66,7 +66,6 @@ def place(emulator: RunningEmulator, tmp_path: Path) -> t.Iterator[Place]:
 
 
 def test_transfers(place: Place) -> None:
-    assert place.engine.describe()["store"] == "classic"
     image_id = place.engine.inspect(ONE)["id"]
     place.engine.tag(ONE, place.name())
     first = place.transfer("push", place.name())
@@ -115,7 +114,7 @@ def test_tasks(place: Place, tmp_path: Path, way: str) -> None:
     for wish in ({"source": ONE}, {"source": OTHER}, {"state": "pulled"}):
         if "state" in wish:
             for name in (place.name(), ONE, OTHER):
-                place.engine.remove(name, force=True)
+                place.engine.remove(name)
         predicted, done, again = image(**wish, check=True), image(**wish), image(**wish)
         assert [predicted["changed"], done["changed"], again["changed"]] == [True, True, False]
         assert predicted["diff"] == done["diff"]

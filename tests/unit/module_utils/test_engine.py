@@ -20,7 +20,7 @@ import trustme
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _engineclient
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
-from ansible_collections.jdcloud.jcr.plugins.module_utils._engine import Engine, image_store, lone_image
+from ansible_collections.jdcloud.jcr.plugins.module_utils._engine import Engine, lone_image
 from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import engine_address
 from ansible_collections.jdcloud.jcr.plugins.module_utils._enginetransfer import Transfer
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
@@ -536,19 +536,6 @@ def test_remove_of_what_is_in_use():
             engine_at(server).remove(REFERENCE)
 
 
-@pytest.mark.parametrize(
-    ("driver_status", "store"),
-    [
-        ([["Backing Filesystem", "extfs"], ["Supports d_type", "true"]], "classic"),  # dockerd 20.10, overlay2
-        ([["driver-type", "io.containerd.snapshotter.v1"]], "containerd"),
-        ([], "classic"),  # Podman 4.3
-        (None, "classic"),
-    ],
-)
-def test_image_store(driver_status, store):
-    assert image_store({"DriverStatus": driver_status}) == store
-
-
 def part(digest, available=True, kind="image"):
     """One of the Manifests that dockerd 28 tells of an index."""
     return {"ID": digest, "Available": available, "Kind": kind}
@@ -570,25 +557,13 @@ def test_what_is_pushed_of_an_index(manifests, digest):
     assert lone_image(manifests) == digest
 
 
-def test_describe():
-    with ScriptedServer(VERSION, VERSION, reply(200, {"DriverStatus": []})) as server:
-        described = engine_at(server).describe()
-    assert described == {
-        "version": "20.10.24",
-        "api_version": "1.41",
-        "store": "classic",
-        "os": "linux",
-        "architecture": "amd64",
-    }
-
-
 # --- engines that cannot be reached ----------------------------------------------------------------------------------
 
 
 def told_of(docker_host, **options):
     """What the user reads when this engine is asked for something."""
     with pytest.raises((EngineError, ConfigurationError)) as caught:
-        Engine(docker_host, **options).describe()
+        Engine(docker_host, **options).inspect(REFERENCE)
     assert docker_host in caught.value.message
     assert caught.value.cure
     return caught.value.message
@@ -624,7 +599,7 @@ def test_no_permission(tmp_path):
             try:
                 if os.geteuid() == 0:
                     os.seteuid(NOBODY)
-                Engine(f"unix://{path}").describe()
+                Engine(f"unix://{path}").inspect(REFERENCE)
             except JcrError as error:
                 os.write(writer, error.message.encode())
             finally:
@@ -681,7 +656,11 @@ def test_an_engine_that_dies_between_two_calls():
 def test_what_is_no_address_is_refused_before_anything_is_tried():
     """The rest of it is in test_engineaddress.py."""
     engine = Engine("foo bar")
-    for act in (engine.check, engine.describe, lambda: engine.push(REFERENCE, "jdcloud", PASSWORD, deadline=FOREVER)):
+    for act in (
+        engine.check,
+        lambda: engine.inspect(REFERENCE),
+        lambda: engine.push(REFERENCE, "jdcloud", PASSWORD, deadline=FOREVER),
+    ):
         with pytest.raises(ConfigurationError, match="docker_host 'foo bar'"):
             act()
 
@@ -689,16 +668,16 @@ def test_what_is_no_address_is_refused_before_anything_is_tried():
 def test_tls_files_that_are_not_there(tmp_path):
     options = {"tls_client_cert": str(tmp_path / "cert.pem"), "tls_client_key": str(tmp_path / "key.pem")}
     with pytest.raises(ConfigurationError, match="TLS options"):
-        Engine("tcp://127.0.0.1:1", tls=True, **options).describe()
+        Engine("tcp://127.0.0.1:1", tls=True, **options).inspect(REFERENCE)
     with pytest.raises(ConfigurationError, match="TLS options"):
-        Engine("tcp://127.0.0.1:1", tls_verify=True, tls_ca_path=str(tmp_path / "ca.pem")).describe()
+        Engine("tcp://127.0.0.1:1", tls_verify=True, tls_ca_path=str(tmp_path / "ca.pem")).inspect(REFERENCE)
 
 
 def test_a_broken_docker_configuration_is_named(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text('{"auths": {"h": "text"}}')
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     with pytest.raises(ConfigurationError, match=str(tmp_path / "config.json")):
-        Engine("tcp://127.0.0.1:1").describe()
+        Engine("tcp://127.0.0.1:1").inspect(REFERENCE)
 
 
 def test_without_the_docker_library(monkeypatch):
