@@ -26,6 +26,8 @@ _DIGESTS = 5  # that the repository is asked for at most: one image can have bee
 class LocalContent:
     """The local image C(source), as the engine of the task's host has it."""
 
+    known_by_config = False  # the engine pushes it: then it knows the digest, too, and that is enough for a pull
+
     def __init__(self, host: Host, session: Session) -> None:
         self._host = host
         self._session = session
@@ -66,11 +68,6 @@ class LocalContent:
     def diff_ids(self) -> list[str]:
         """The digests of its layers before compression."""
         return self._image["diff_ids"] if self._image else []
-
-    @property
-    def known_by_config(self) -> bool:
-        """Whether the repository may have it by a digest that cannot be told beforehand: from another engine, say."""
-        return self._image is not None
 
     def read(self) -> None:
         self._image = self._host.engine().inspect(self._name)
