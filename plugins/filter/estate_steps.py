@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import glob
+import re
 import typing as t
 
 from ansible.module_utils.common.validation import check_type_bool, check_type_list
@@ -70,6 +71,9 @@ _value:
   type: dict
 """
 
+# A glob of registries, and perhaps of repositories in them: what could never match a name would protect nothing.
+_PATTERN = re.compile(r"[a-z0-9_.*?!\[\]-]+(/[a-z0-9_./*?!\[\]-]+)?")
+
 
 class FilterModule:
     """What Ansible asks for."""
@@ -84,7 +88,11 @@ def estate_steps(
     """The steps for C(registries). Raises TypeError for values that the role's specification would have refused."""
     patterns = [str(pattern) for pattern in check_type_list(protected or [])]
     estate = [DeclaredRegistry(entry, patterns, state, check_type_bool(force)) for entry in registries]
-    refusals = ["an entry of provision_protected is empty"] if not all(map(str.strip, patterns)) else []
+    refusals = [
+        f"'{pattern}' in provision_protected can match no name"
+        for pattern in patterns
+        if not _PATTERN.fullmatch(pattern)
+    ]
     refusals += declared_twice(estate)
     for registry in estate:
         refusals += registry.refusals()
