@@ -288,7 +288,10 @@ def test_publish_without_an_engine(books: Playbooks, emulator: RunningEmulator, 
     assert other.password not in predicted.output + done.output
     assert digests(emulator)[f"{host_of(emulator, REGISTRY)}/base/tools:1.0"] == children[1]
     events = [json.loads(line) for line in progress.read_text().splitlines()]
-    assert [event["event"] for event in events if event["event"] != "layer"] == ["begin", "tag", "end"]
+    steps = [(event["push"].partition("/")[2], event["event"]) for event in events if event["event"] != "layer"]
+    expected = {f"{REPOSITORY}:{TAGS[0]}": ["begin", *(["tag"] * len(TAGS)), "end"]}
+    expected["base/tools:1.0"] = ["begin", "tag", "end"]
+    assert steps == [(push, step) for push, events_of in expected.items() for step in events_of]
     assert succeeded(books.run("publish", told)).changed == []  # the other account's registry is only read
 
     copied = {"from_image": f"{REPOSITORY}:1.0", "repository": "shop/worker", "tags": ["1.0"]}
