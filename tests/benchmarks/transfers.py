@@ -39,7 +39,7 @@ ROUNDS = 5
 TEAM = "bench-push", "bench-copy"
 _numbers = itertools.count(1)
 
-TITLE = "Images without a daemon (100 MiB in 10 layers), against skopeo and the floor (time on the wall)"
+TITLE = "Images without a daemon (100 MiB in 10 layers), the uploader alone against skopeo and the floor (on the wall)"
 ACTS = {
     "push an OCI layout to": 0.5,
     "copy between registries of": 0.7,
