@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.jdcloud.jcr.plugins.module_utils._archive import open_archive
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerarchive import DockerArchive
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ContentMismatch, ImageInvalid
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ContentMismatch, ImageInvalid, JcrError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
     DOCKER_MANIFEST,
     MAX_DOCUMENT,
@@ -47,13 +47,19 @@ class Archives:
 
         None if there is no such file. Of what docker save wrote, digest, size and layers are not known (None): it would
         have to be compressed first; its config_digest tells it from others. C(config_digest) is None for an index.
+        An archive in which something of the image is missing, or has another size, is refused.
         """
         path = _expanded(path)
         if not os.path.lexists(path):
             return None
         with contextlib.closing(open_archive(path, name)) as source:
             known = not isinstance(source, DockerArchive)
-            image = walk(source if known else _Unpressed(source), platforms)
+            try:
+                image = walk(source if known else _Unpressed(source), platforms)
+                _check_presence(source, image)
+            except JcrError as error:
+                error.about("read", f"'{path}'")
+                raise
             layers = [{"digest": blob.digest, "size": blob.size} for blob in image.blobs]
             return {
                 "digest": image.root.digest if known else None,
@@ -123,6 +129,12 @@ class _Unpressed:
 
     def close(self) -> None:
         """The archive is closed by whoever opened it."""
+
+
+def _check_presence(source: ImageSource, image: Image) -> None:
+    """Every blob has to be there, in its size; its bytes are proven when they are sent, and not read twice."""
+    for blob in image.blobs:
+        source.open(blob).close()
 
 
 def _own_platform(source: ImageSource, image: Image) -> list[str]:

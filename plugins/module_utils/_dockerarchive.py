@@ -81,6 +81,7 @@ class DockerArchive:
         self._config, self._layer_names = chosen.value
         self.config_digest: str = chosen.digest
         self._diff_ids = self._read_diff_ids()
+        self._check_layers()
         self._opened: list[t.BinaryIO] = []
 
     @functools.cached_property
@@ -141,6 +142,13 @@ class DockerArchive:
             raise self._bad(f"the config tells of {len(found)} layers, {LISTING} of {len(self._layer_names)}")
         return found
 
+    def _check_layers(self) -> None:
+        """Every layer has to be there; what is in it is proven when it is compressed."""
+        for name in dict.fromkeys(self._layer_names):
+            with self._files.open(name) as reader:
+                if reader.read(len(_ZSTD)) == _ZSTD:
+                    raise self._bad(f"layer {name!r} is compressed by zstd", "Save the image with plain layers.")
+
     # --- what is made of it
 
     @functools.cached_property
@@ -167,11 +175,9 @@ class DockerArchive:
     def _layer(self, name: str, diff_id: str) -> _Layer:
         try:
             with self._files.open(name) as reader:
-                start = reader.read(len(_ZSTD))
+                start = reader.read(len(_GZIP))
                 reader.seek(0)
-                if start == _ZSTD:
-                    raise self._bad(f"layer {name!r} is compressed by zstd", "Save the image with plain layers.")
-                if start.startswith(_GZIP):
+                if start == _GZIP:
                     return self._as_it_is(reader, name, diff_id)
                 return self._compressed(reader, name, diff_id)
         except OSError as error:

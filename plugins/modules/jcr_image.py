@@ -53,6 +53,8 @@ options:
         C(.tar.gz) of either, too. No Docker Engine is needed, and of the host no more than Python.
       - An image in an OCI layout keeps its digest. What C(docker save) wrote has none before it is compressed, so its
         digest cannot be predicted; whether the registry has it is told by the digest of its config.
+      - An archive in which something of the image is missing or has another size is refused before anything is sent, in
+        check mode, too. The bytes of layers are proven while they are sent.
       - O(ca_path) counts on the task's host as well.
     type: path
     version_added: 0.2.0

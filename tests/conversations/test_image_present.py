@@ -568,6 +568,76 @@ def test_what_is_not_there(world: World) -> None:
             assert predicted["changed"] is True and said[3:] in str(predicted["warnings"])
 
 
+def damaged(files: dict[str, bytes], digest: str, content: bytes | None) -> dict[str, bytes]:
+    """The files of a layout in which a blob is another one, or is missing."""
+    files = {**files, f"blobs/sha256/{digest[7:]}": content}
+    return {name: content for name, content in files.items() if content is not None}
+
+
+def damaged_archives() -> dict[str, tuple[dict[str, bytes], str, str]]:
+    """{what is wrong: (files, the kind of the error, what its message says)}."""
+    store = archives.Store()
+    image, other = store.image("one"), store.image("two", "linux/arm64")
+    both = store.index(image, other)
+    document = json.loads(store.blobs[image["digest"]])
+    layer, config = document["layers"][0]["digest"], document["config"]["digest"]
+    single, index = store.layout(image), store.layout(both)
+    saved = archives.docker_files(archives.plain_tar(("file", b"saved")))
+    packed = next(name for name in saved if name.endswith("layer.tar"))
+    named = next(name for name in saved if name.endswith(".json") and name != "manifest.json")
+    return {
+        "layer is missing": (damaged(single, layer, None), "image_not_found", f"{layer} is not in it. Save the image"),
+        "layer is cut": (damaged(single, layer, b"x"), "content_mismatch", f"{layer[7:]}' has 1 bytes instead of"),
+        "config is missing": (damaged(single, config, None), "image_not_found", f"{config} is not in it"),
+        "manifest is missing": (damaged(single, image["digest"], None), "image_not_found", "is not in it"),
+        "manifest is another one": (
+            damaged(single, image["digest"], store.blobs[other["digest"]]),
+            "content_mismatch",
+            f"manifest {image['digest']} is not what its digest says. The data is damaged",
+        ),
+        "index is another one": (damaged(index, both["digest"], b"{}"), "content_mismatch", "not what its digest says"),
+        "child is missing": (
+            damaged(index, other["digest"], None),
+            "image_not_found",
+            "its platform linux/arm64 is not",
+        ),
+        "layer of a child is missing": (damaged(index, layer, None), "image_not_found", f"{layer} is not in it"),
+        "layer of docker save is missing": (
+            {name: content for name, content in saved.items() if name != packed},
+            "archive_invalid",
+            f"there is no '{packed}' in it",
+        ),
+        "config of docker save is missing": (
+            {name: content for name, content in saved.items() if name != named},
+            "archive_invalid",
+            f"there is no '{named}' in it",
+        ),
+        "layer of docker save is of zstd": (
+            {**saved, packed: b"\x28\xb5\x2f\xfd"},
+            "archive_invalid",
+            f"layer '{packed}' is compressed by zstd. Save the image with plain layers",
+        ),
+    }
+
+
+DAMAGED = damaged_archives()
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_archive_is_refused_before_anything_is_sent(world: World, damage: str) -> None:
+    files, kind, said = DAMAGED[damage]
+    paths = [archives.write_tar(world.place / "damaged.tar", files)]
+    if "docker save" not in damage:
+        paths.append(archives.write_folder(world.place / "damaged", files))
+    for path in paths:
+        start = world.last()
+        predicted, failed = (world.fails({"archive": str(path)}, kind, check=check) for check in (True, False))
+        assert predicted["msg"] == failed["msg"] and predicted["error"] == failed["error"]
+        assert said in failed["msg"]
+        assert failed["msg"].startswith(f"Cannot read '{path}': ") and failed["error"]["cure"]
+        assert not [e for e in world.requests(start) if e["write"] or e["plane"] == "data" or e["token_issued"]]
+
+
 # --- the repository --------------------------------------------------------------------------------------------------
 
 
