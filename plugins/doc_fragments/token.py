@@ -13,7 +13,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   hours:
-    description: How many hours a newly issued token lives, from 1 to 24; a whole number.
+    description:
+      - How many hours a newly issued token lives, from 1 to 24; a whole number.
+      - A number in quotes is refused in a task. A template may give a text that is a whole number.
     type: int
     default: 12
   min_remaining:

@@ -44,7 +44,9 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._host import (
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import LayerEvent, Progress
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import ArgumentSpec
+from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import token_hours
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
+from ansible_collections.jdcloud.jcr.plugins.plugin_utils._written import written_value
 
 # What sends is imported where something is sent.
 if t.TYPE_CHECKING:
@@ -72,21 +74,36 @@ class InProcessAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
-        task_vars = task_vars or {}
-        obstacle = self._obstacle(task_vars)
         secret_wanted = boolean(self._task.args.get("return_secret", False), strict=False)
-        if secret_wanted and self._task.async_val:
-            result.update(failed(_secret_in_async_result().about("start", f"{self._task.action} with async")))
-        elif obstacle:
-            display.vvv(f"{self._task.action}: runs as a module, because {obstacle}")
-            result.update(self._run_module(task_vars))
+        try:
+            self._check(secret_wanted)
+        except JcrError as error:
+            result.update(failed(error.about("start", self._task.action)))
         else:
-            display.vvv(f"{self._task.action}: runs in the controller's process")
-            result.update(self._run_here(task_vars))
+            result.update(self._performed(task_vars or {}))
         if secret_wanted and not result.get("failed"):
             # The only way that keeps a returned secret out of every output and still usable when registered.
             result["_ansible_no_log"] = True
         return result
+
+    def _check(self, secret_wanted: bool) -> None:
+        """Refuse what only the controller can know to be wrong."""
+        if secret_wanted and self._task.async_val:
+            raise _secret_in_async_result().about("start", f"{self._task.action} with async")
+        if "hours" not in self.spec.options:
+            return
+        hours = written_value(self._task.get_ds() or {}, self._task.action, "hours")
+        if isinstance(hours, str) and not self._templar.is_template(hours):
+            # Ansible would make a number of it, as it must of what comes from a command line, name=value or a template.
+            token_hours(str(hours))
+
+    def _performed(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        obstacle = self._obstacle(task_vars)
+        if obstacle:
+            display.vvv(f"{self._task.action}: runs as a module, because {obstacle}")
+            return self._run_module(task_vars)
+        display.vvv(f"{self._task.action}: runs in the controller's process")
+        return self._run_here(task_vars)
 
     def _obstacle(self, task_vars: dict[str, t.Any]) -> str | None:
         """Why this task has to run as a module; None if it can run here."""

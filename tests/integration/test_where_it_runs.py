@@ -287,6 +287,63 @@ def test_relative_path(books: Playbooks, in_process: bool) -> None:
     assert list((books.place / "work").iterdir()) == []
 
 
+HOURS = """
+- name: quoted
+  jdcloud.jcr.jcr_token:
+    registry: myregistry
+    hours: "12"
+- name: quoted for a local action
+  local_action:
+    module: jdcloud.jcr.jcr_token
+    registry: myregistry
+    hours: "12"
+- name: quoted in a loop
+  jdcloud.jcr.jcr_login:
+    registry: "{{ item }}"
+    hours: "12"
+  loop: [myregistry]
+- name: asynchronous
+  jdcloud.jcr.jcr_token:
+    registry: myregistry
+    hours: "12"
+  async: 60
+  poll: 1
+"""
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_quoted_hours_are_refused(books: Playbooks, emulator: RunningEmulator, in_process: bool) -> None:
+    run = books.play(play(HOURS, vars={"jcr_in_process": in_process}, ignore_errors=True))
+    assert len(run.tasks) == 4
+    for task in run.tasks:
+        (result,) = task.result.get("results", [task.result])
+        assert "hours is '12', which is not a whole number but of type str" in result["msg"], task.task
+        assert (result["error"]["kind"], result["changed"]) == ("rule", False)
+    assert emulator.requests() == []
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_hours_that_can_only_be_a_text(books: Playbooks, emulator: RunningEmulator, in_process: bool) -> None:
+    """Out of a variable of the command line, which is one, and of C(name=value)."""
+    run = books.play(
+        play(
+            """
+            - jdcloud.jcr.jcr_registry: {name: myregistry}
+            - name: template
+              jdcloud.jcr.jcr_token:
+                registry: myregistry
+                hours: "{{ hours }}"
+            - name: name=value
+              jdcloud.jcr.jcr_token: registry=myregistry hours=3 min_remaining=125
+            """,
+            vars={"jcr_in_process": in_process},
+        ),
+        "--extra-vars=hours=2",
+    )
+    template, pairs = done(run, "template", "name=value")
+    assert 7000 < template.result["token"]["expires_in"] <= 2 * 3600 < pairs.result["token"]["expires_in"] <= 3 * 3600
+
+
 # --- keywords of tasks -----------------------------------------------------------------------------------------------
 
 

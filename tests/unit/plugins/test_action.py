@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._host import ControllerHost
-from ansible_collections.jdcloud.jcr.plugins.plugin_utils import _action
+from ansible_collections.jdcloud.jcr.plugins.plugin_utils import _action, _written
 
 AK, SK, TOKEN = "JDCLOUD_ACCESS_KEY", "JDCLOUD_SECRET_KEY", "JDCLOUD_SECURITY_TOKEN"
 BOTH = {AK: "ak", SK: "sk"}
@@ -39,6 +39,26 @@ SECRETS = [
 @pytest.mark.parametrize(("args", "variables", "options", "rest"), SECRETS)
 def test_secrets_travel_as_options(args, variables, options, rest):
     assert _action._secrets_as_options(args, variables) == (options, rest)
+
+
+WRITTEN = [
+    ({"jcr_token": {"hours": "12"}}, "12"),
+    ({"jcr_token": {"hours": 12}}, 12),
+    ({"action": {"module": "jcr_token", "hours": "12"}}, "12"),
+    ({"local_action": {"module": "jcr_token", "hours": "12"}}, "12"),
+    ({"jcr_token": {"registry": "x"}, "vars": {"hours": "12"}}, None),
+    ({"jcr_token": "registry=x hours=12"}, None),
+    ({"jcr_token": None}, None),
+    ({}, None),
+    # An ad-hoc command's name=value: as ansible-core 2.17 and 2.18 hand it over, and as 2.19 does.
+    ({"action": {"module": "jcr_token", "args": {"hours": "12"}}}, None),
+    ({"action": "jcr_token", "args": {"hours": "12"}}, None),
+]
+
+
+@pytest.mark.parametrize(("task", "value"), WRITTEN)
+def test_what_a_task_says_itself(task, value):
+    assert _written.written_value(task, "jcr_token", "hours") == value
 
 
 def test_environment_is_given_back(monkeypatch):
