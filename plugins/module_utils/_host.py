@@ -79,6 +79,13 @@ class LocalHost:
 class Module(AnsibleModule):
     """An AnsibleModule that tells of bad options, which it finds itself, as of every other failure."""
 
+    def __init__(self, spec: ArgumentSpec) -> None:
+        super().__init__(supports_check_mode=True, **spec.arguments())
+        try:
+            spec.refuse_misplaced(self.params)
+        except ConfigurationError as error:
+            self.fail_json(**failed(error))
+
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
         if "error" not in result:
             result.update(failed(ConfigurationError(msg, cure=_SEE_DOCUMENTATION)))
@@ -135,7 +142,7 @@ class ControllerHost(LocalHost):
 
 def run_module(spec: ArgumentSpec, build: Build) -> None:
     """The body of every module: read the options, run the resource, say what came of it."""
-    module = Module(supports_check_mode=True, **spec.arguments())
+    module = Module(spec)
     host = ModuleHost(module)
     result, secret_result = perform(host, build)
     if not secret_result:
@@ -190,7 +197,7 @@ def failed(error: JcrError) -> dict[str, t.Any]:
 
 def run_step(spec: ArgumentSpec, step: t.Callable[[ModuleHost], t.Any]) -> None:
     """The body of jcr_on_host: one call whose answer is the whole result."""
-    module = Module(supports_check_mode=True, **spec.arguments())
+    module = Module(spec)
     host = ModuleHost(module)
     result = _guarded(host, lambda: {"changed": False, "answer": step(host)})
     leave = module.fail_json if result.get("failed") else module.exit_json
@@ -215,6 +222,7 @@ def validated(spec: ArgumentSpec, given: t.Mapping[str, t.Any]) -> dict[str, t.A
             for error in checked.errors
         ]
         raise ConfigurationError("; ".join(messages), cure=_SEE_DOCUMENTATION)
+    spec.refuse_misplaced(checked.validated_parameters)
     return checked.validated_parameters
 
 

@@ -17,7 +17,6 @@ import typing as t
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import no_transfer
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, NotFound
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagechoice import CHOOSING, SPARING
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import NONE, Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
@@ -72,17 +71,7 @@ class ImageResource(ServiceResource):
         if self.params["tags"] is not None and not self.params["tags"]:
             raise ConfigurationError("tags is an empty list", cure="Name a tag, or leave tags out.")
         if self.params["state"] != "absent":
-            self._refuse_selection()
             self.session.check_token_options()
-
-    def _refuse_selection(self) -> None:
-        """Options that choose among images are for deleting; here they would be passed over in silence."""
-        given = [option for option in (*CHOOSING, *SPARING) if self.params[option] is not None]
-        if given:
-            raise ConfigurationError(
-                f"{', '.join(given)} choose what is to be deleted, but state is {self.params['state']}",
-                cure="Set state: absent, or leave them out.",
-            )
 
     def read_remote(self) -> None:
         """Learn what the registry holds under each key; where something does not exist yet, None."""

@@ -12,18 +12,23 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import DEFAULT_HOURS
 
 
 @dataclasses.dataclass(frozen=True)
 class ArgumentSpec:
-    """Options together with the conditions among them, so that neither gets lost when parts are put together."""
+    """Options together with the conditions among them, so that neither gets lost when parts are put together.
+
+    C(of_states) says which options belong to some values of C(state) only; the others belong to all.
+    """
 
     options: t.Mapping[str, t.Mapping[str, t.Any]]
     mutually_exclusive: tuple[tuple[str, ...], ...] = ()
     required_together: tuple[tuple[str, ...], ...] = ()
     required_one_of: tuple[tuple[str, ...], ...] = ()
     required_if: tuple[tuple[t.Any, ...], ...] = ()
+    of_states: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def merge(self, *parts: ArgumentSpec) -> ArgumentSpec:
         """This spec with the options and conditions of C(parts) added; a later part wins where names are equal."""
@@ -35,8 +40,30 @@ class ArgumentSpec:
                 required_together=merged.required_together + part.required_together,
                 required_one_of=merged.required_one_of + part.required_one_of,
                 required_if=merged.required_if + part.required_if,
+                of_states={**merged.of_states, **part.of_states},
             )
         return merged
+
+    def misplaced(self, params: t.Mapping[str, t.Any]) -> list[str]:
+        """Which options are given, but belong to another state than that of C(params).
+
+        An option that stands at its default, or at null, is not given: nobody can tell whether it was written.
+        """
+        state = params.get("state") or self.options.get("state", {}).get("default")
+        return [
+            name
+            for name, states in self.of_states.items()
+            if state not in states and params.get(name) not in (None, self.options[name].get("default"))
+        ]
+
+    def refuse_misplaced(self, params: t.Mapping[str, t.Any]) -> None:
+        """Raise ConfigurationError for options that would be passed over in silence."""
+        told = [f"no {name} (which goes with {' or '.join(self.of_states[name])})" for name in self.misplaced(params)]
+        if told:
+            raise ConfigurationError(
+                f"state {params['state']} takes {', '.join(told)}",
+                cure="Leave out what is of another state, or set the state that was meant.",
+            )
 
     def arguments(self) -> dict[str, t.Any]:
         """Keyword arguments for AnsibleModule and for ArgumentSpecValidator alike."""

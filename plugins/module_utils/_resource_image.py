@@ -16,6 +16,26 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._pulledimage import Pu
 from ansible_collections.jdcloud.jcr.plugins.module_utils._pushedimage import SOURCES, PushedImage
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
 
+# Which options belong to some states only; the others belong to all.
+_OF_STATES = {
+    ("present",): (
+        *SOURCES,
+        "archive_image",
+        "from_username",
+        "from_password",
+        "platforms",
+        "create_repository",
+        "keep_local_tag",
+        "remove_local_source",
+        "progress_file",
+        "show_progress",
+    ),
+    ("pulled",): ("pull_policy",),
+    ("absent",): tuple(DELETION.options),
+    ("present", "absent"): ("overwrite", "expected_digest", "immutable_tags"),
+    ("pulled", "absent"): ("digest",),
+}
+
 SPEC = ArgumentSpec(
     options={
         "registry": {"type": "str", "required": True},
@@ -44,6 +64,7 @@ SPEC = ArgumentSpec(
     mutually_exclusive=(("tag", "tags"), ("digest", "tag"), ("digest", "tags"), ("digest", *SOURCES)),
     required_together=(("from_username", "from_password"),),
     required_if=(("state", "present", SOURCES, True),),
+    of_states={name: states for states, names in _OF_STATES.items() for name in names},
 ).merge(DELETION, TOKEN, DOCKER, CONNECTION)
 
 

@@ -226,6 +226,17 @@ options:
     default: 10
     version_added: 0.2.0
 notes:
+  - An option of another state is refused. It does not count if it stands at its default, or if C(module_defaults) has
+    it.
+  - Only with O(state=present) go O(source), O(archive), O(from_image), O(archive_image), O(from_username),
+    O(from_password), O(platforms), O(create_repository), O(keep_local_tag), O(remove_local_source), O(progress_file)
+    and O(show_progress).
+  - Only with O(state=pulled) goes O(pull_policy).
+  - Only with O(state=absent) go O(keep_last), O(keep_newest), O(with_children), O(siblings), O(max_delete), O(pattern),
+    O(regex), O(exclude), O(older_than), O(newer_than), O(larger_than), O(smaller_than), O(tag_status), O(semver),
+    O(pulled_before) and O(never_pulled).
+  - Only with O(state=present) or O(state=absent) go O(overwrite), O(expected_digest) and O(immutable_tags).
+  - Only with O(state=pulled) or O(state=absent) goes O(digest).
   - Options for a selection are those of M(jdcloud.jcr.jcr_image_info), which can show beforehand what they choose. One
     of O(tag_status), O(pattern), O(regex), O(semver), O(older_than), O(newer_than), O(larger_than), O(smaller_than),
     O(pulled_before) and O(never_pulled) is needed, so that an empty selection never means everything; O(exclude),

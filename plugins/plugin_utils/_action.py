@@ -74,6 +74,7 @@ class InProcessAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
+        self._leave_out_defaults_of_other_states()
         secret_wanted = boolean(self._task.args.get("return_secret", False), strict=False)
         try:
             self._check(secret_wanted)
@@ -85,6 +86,16 @@ class InProcessAction(ActionBase):
             # The only way that keeps a returned secret out of every output and still usable when registered.
             result["_ansible_no_log"] = True
         return result
+
+    def _leave_out_defaults_of_other_states(self) -> None:
+        """Take C(module_defaults) for what they are: where they do not belong to the task's state, they do not count.
+
+        The task itself may not name such an option; which of the two did is known here only, and by name.
+        """
+        task = self._task
+        named: set[str] = set().union(*(each.get(task.resolved_action) or () for each in task.module_defaults or ()))
+        left_out = named.intersection(self.spec.misplaced(task.args))
+        task.args = {name: value for name, value in task.args.items() if name not in left_out}
 
     def _check(self, secret_wanted: bool) -> None:
         """Refuse what only the controller can know to be wrong."""

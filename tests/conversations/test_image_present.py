@@ -540,6 +540,22 @@ BAD_OPTIONS = {
         "4 to 255",
         "rule",
     ),
+    "an archive to pull": (
+        {"archive": "b", "create_repository": True, "overwrite": "never", "state": "pulled"},
+        "State pulled takes no archive (which goes with present), no create_repository (which goes with present), "
+        "no overwrite (which goes with present or absent)",
+        "configuration",
+    ),
+    "a copy to delete": (
+        {"from_image": "shop/web:1", "tag": "1", "pull_policy": "missing", "state": "absent"},
+        "no from_image (which goes with present), no pull_policy (which goes with pulled)",
+        "configuration",
+    ),
+    "a selection to push": (
+        {"archive": "b", "older_than": "1d", "max_delete": 20},
+        "no max_delete (which goes with absent), no older_than (which goes with absent)",
+        "configuration",
+    ),
     "no time at all": ({"archive": "b", "idle_timeout": 0}, "idle_timeout is 0", "configuration"),
 }
 
@@ -548,8 +564,16 @@ BAD_OPTIONS = {
 def test_bad_options_are_refused_before_anything_is_sent(world: World, case: str) -> None:
     options, said, kind = BAD_OPTIONS[case]
     start = world.last()
-    assert said in world.fails(options, kind)["msg"]
+    for check in (True, False):
+        assert said in world.fails(options, kind, check=check)["msg"]
     assert world.requests(start) == []
+
+
+def test_options_of_other_states_at_their_defaults_are_none(world: World) -> None:
+    defaults = {"overwrite": "always", "keep_local_tag": True, "create_repository": False, "source": None}
+    assert world.image({**defaults, "tag": "none", "state": "absent"})["changed"] is False
+    wish = {"archive": world.archives["one"], "max_delete": 10, "siblings": "keep", "pull_policy": "always"}
+    assert world.image(wish)["changed"] is True
 
 
 def test_what_is_not_there(world: World) -> None:

@@ -157,6 +157,36 @@ def test_same_task_in_every_way(books: Playbooks, emulator: RunningEmulator, oth
     assert [task.changed for task in again] == [False] * 5
 
 
+OTHER_STATE = """
+- name: defaults of another state
+  jdcloud.jcr.jcr_image: &task
+    registry: myregistry
+    repository: shop/web
+    tag: none
+    state: absent
+- name: as a module
+  jdcloud.jcr.jcr_image: *task
+  vars: {jcr_in_process: false}
+- name: named by the task
+  jdcloud.jcr.jcr_image:
+    registry: myregistry
+    repository: shop/web
+    tag: none
+    state: absent
+    create_repository: true
+  ignore_errors: true
+"""
+
+
+def test_defaults_of_other_states_do_not_count(books: Playbooks) -> None:
+    """A play's C(module_defaults) are for all of its tasks, whatever their state."""
+    defaults = {"jdcloud.jcr.jcr_image": {"progress_file": "{{ '/nowhere/x' }}", "show_progress": True}}
+    run = books.play(play(OTHER_STATE, module_defaults=defaults))
+    first, second, named = done(run)
+    assert (first.changed, second.changed) == (False, False)
+    assert named.result["msg"].startswith("State absent takes no create_repository (which goes with present).")
+
+
 def test_check_mode_everywhere(books: Playbooks, emulator: RunningEmulator, other_python: str) -> None:
     """But for async, which Ansible refuses in check mode."""
     content = play(SAME_TASK.partition("- name: async")[0], vars={"other_python": other_python})

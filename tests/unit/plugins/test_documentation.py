@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pathlib
+import re
 
 import pytest
 import yaml
@@ -51,6 +52,21 @@ def test_module_documents_each_option_once(name):
     shared = set().union(*(fragment(entry).get("options", {}) for entry in fragments))
     assert not own & shared
     assert own | shared == set(module.SPEC.options)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_options_of_some_states_are_told_as_such(name):
+    """In notes such as "Only with O(state=present) go O(source) and O(archive)."."""
+    doc, module = documentation(name)
+    notes = [note for note in doc.get("notes", ()) if note.startswith("Only with O(state=")]
+    told = {
+        option: tuple(re.findall(r"O\(state=(\w+)\)", note))
+        for note in notes
+        for option in re.findall(r"O\((\w+)\)", note)
+    }
+    assert told == module.SPEC.of_states
+    choices = module.SPEC.options.get("state", {}).get("choices", ())
+    assert {state for states in told.values() for state in states} <= set(choices)
 
 
 @pytest.mark.parametrize("name", sorted(set(MODULES) - INTERNAL))
