@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
 
-ABSENT, PRESENT = "absent", "present"
+ABSENT = "absent"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ def declared(entries: t.Iterable[t.Mapping[str, t.Any]], region: str, tokens_nee
     """The registries that the option C(registries) declares; C(region) is that of entries without one.
 
     Without C(tokens_needed), of the entry or of the task, one token is needed where there are images to push. Raises
-    ConfigurationError for entries that contradict each other or cannot be understood; names are not judged here.
+    ConfigurationError for entries that contradict each other; names are not judged here.
     """
     found: dict[tuple[str, str], Registry] = {}
     for entry in entries:
@@ -85,7 +85,7 @@ def _registry(entry: t.Mapping[str, t.Any], region: str, tokens_needed: int | No
     cap = Registry.max_delete if entry.get("max_delete") is None else entry["max_delete"]
     if cap < 0:
         raise ConfigurationError(f"max_delete of registry '{name}' is {cap}", cure="Choose 0 or more.")
-    repositories = tuple(_repository(raw, name) for raw in entry.get("repositories") or ())
+    repositories = tuple(_repository(fields) for fields in entry.get("repositories") or ())
     names = [repository.name for repository in repositories]
     twice = next((again for again in names if names.count(again) > 1), None) if len(set(names)) < len(names) else None
     if twice is not None:
@@ -108,16 +108,5 @@ def _registry(entry: t.Mapping[str, t.Any], region: str, tokens_needed: int | No
     )
 
 
-def _repository(raw: t.Any, registry: str) -> Repository:
-    """A repository, given by its name or as a dictionary; keys that do not matter here are passed over."""
-    fields = raw if isinstance(raw, t.Mapping) else {"name": raw}
-    name, description, state = fields.get("name"), fields.get("description"), fields.get("state") or PRESENT
-    if isinstance(name, int) and not isinstance(name, bool):  # YAML takes 2026 for a number
-        name = str(name)
-    if not isinstance(name, str) or state not in (ABSENT, PRESENT) or not isinstance(description, (str, type(None))):
-        raise ConfigurationError(
-            f"an entry in repositories of registry '{registry}' cannot be understood: {str(raw)[:80]!r}",
-            cure="Give a name, or name, description and state (present or absent).",
-        )
-    force = str(fields.get("force")).lower() in ("true", "yes", "on", "1")  # as YAML or a template may give it
-    return Repository(name, description, state == PRESENT, force)
+def _repository(entry: t.Mapping[str, t.Any]) -> Repository:
+    return Repository(entry["name"], entry.get("description"), entry.get("state") != ABSENT, bool(entry.get("force")))

@@ -15,7 +15,7 @@ import traceback
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
 from ansible.module_utils.errors import UnsupportedError
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, JcrError
@@ -88,6 +88,8 @@ class Module(AnsibleModule):
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
         if "error" not in result:
+            checked = getattr(self, "validation_result", None)  # of which Ansible itself would tell the first one only
+            msg = _complaints(checked) if checked and checked.error_messages else msg
             result.update(failed(ConfigurationError(msg, cure=_SEE_DOCUMENTATION)))
             msg = result.pop("msg")
         super().fail_json(msg, **result)
@@ -217,13 +219,18 @@ def validated(spec: ArgumentSpec, given: t.Mapping[str, t.Any]) -> dict[str, t.A
     arguments = spec.arguments()
     checked = ArgumentSpecValidator(arguments.pop("argument_spec"), **arguments).validate(given)
     if checked.error_messages:
-        messages = [
-            f"unsupported parameters: {error.msg}" if isinstance(error, UnsupportedError) else error.msg
-            for error in checked.errors
-        ]
-        raise ConfigurationError("; ".join(messages), cure=_SEE_DOCUMENTATION)
+        raise ConfigurationError(_complaints(checked), cure=_SEE_DOCUMENTATION)
     spec.refuse_misplaced(checked.validated_parameters)
     return checked.validated_parameters
+
+
+def _complaints(checked: ValidationResult) -> str:
+    """All that is wrong with a task's options; what Ansible tells twice, with and without the option's name, once."""
+    texts = dict.fromkeys(
+        f"unsupported parameters: {error.msg}" if isinstance(error, UnsupportedError) else error.msg
+        for error in checked.errors
+    )
+    return "; ".join(text for text in texts if not any(text in other for other in texts if other != text))
 
 
 def engine_options(params: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> dict[str, t.Any]:

@@ -45,7 +45,17 @@ SPEC = ArgumentSpec(
                 "region": {"type": "str"},
                 "description": {"type": "str"},
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-                "repositories": {"type": "list", "elements": "raw", "default": []},
+                "repositories": {
+                    "type": "list",
+                    "elements": "dict",
+                    "default": [],
+                    "options": {
+                        "name": {"type": "str", "required": True},
+                        "description": {"type": "str"},
+                        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+                        "force": {"type": "bool", "default": False},
+                    },
+                },
                 "purge": {"type": "bool", "default": False},
                 "purge_patterns": {"type": "list", "elements": "str"},
                 "purge_exclude": {"type": "list", "elements": "str"},

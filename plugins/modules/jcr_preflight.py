@@ -43,13 +43,27 @@ options:
         choices: [present, absent]
         default: present
       repositories:
-        description:
-          - The repositories of the registry, each by its name or as a dictionary with C(name), C(description),
-            C(state) (V(present) or V(absent)) and C(force), whether one that is deleted may hold images.
-          - Further keys are passed over, so that the list of another task can be given as it is.
+        description: The repositories of the registry, in the form that M(jdcloud.jcr.jcr_repository) takes them.
         type: list
-        elements: raw
+        elements: dict
         default: []
+        suboptions:
+          name:
+            description: The name of the repository.
+            type: str
+            required: true
+          description:
+            description: Its description.
+            type: str
+          state:
+            description: Whether it shall be there; one that shall not makes room in the quota.
+            type: str
+            choices: [present, absent]
+            default: present
+          force:
+            description: Whether it may hold images when it is deleted.
+            type: bool
+            default: false
       purge:
         description: Whether a run deletes the registry's repositories that are not declared, which makes room.
         type: bool
@@ -142,7 +156,7 @@ EXAMPLES = r"""
     registries:
       - name: myshop
         repositories:
-          - shop/web
+          - name: shop/web
           - name: shop/worker
             description: Everything that runs at night
 
@@ -154,7 +168,8 @@ EXAMPLES = r"""
         force: true
         max_delete: 50
       - name: myshop
-        repositories: [shop/web]
+        repositories:
+          - name: shop/web
         purge: true
         purge_patterns: [try/*]
         max_delete: 20
@@ -163,7 +178,8 @@ EXAMPLES = r"""
   jdcloud.jcr.jcr_preflight:
     registries:
       - name: myshop
-        repositories: [shop/web]
+        repositories:
+          - name: shop/web
       - name: myshop-east
         region: cn-east-2
 
@@ -177,7 +193,8 @@ EXAMPLES = r"""
   jdcloud.jcr.jcr_preflight:
     registries:
       - name: myshop
-        repositories: [shop/web]
+        repositories:
+          - name: shop/web
         images: ["web:build"]
 
 - name: Warn of what is wrong, and go on

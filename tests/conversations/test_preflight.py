@@ -24,7 +24,7 @@ from tests.support.tasks import WAYS, Account, Run, run_here
 
 MODULE = "jcr_preflight"
 HERE, EAST = "cn-north-1", "cn-east-2"
-SHOP = {"name": "myshop", "repositories": ["shop/web", {"name": "shop/worker", "description": "By night"}]}
+SHOP = {"name": "myshop", "repositories": [{"name": "shop/web"}, {"name": "shop/worker", "description": "By night"}]}
 OK, WARN, FAIL = "ok", "warn", "fail"
 NOT_CHECKED = "not checked, because "
 
@@ -49,8 +49,13 @@ def made(account: Account, *registries: dict[str, t.Any]) -> None:
         place = {"region": registry["region"]} if "region" in registry else {}
         ok(run_here(account, "jcr_registry", {"name": registry["name"], **place}))
         for repository in registry.get("repositories", ()):
-            name = repository if isinstance(repository, str) else repository["name"]
-            ok(run_here(account, "jcr_repository", {"registry": registry["name"], "name": name, **place}))
+            options = {"registry": registry["name"], "name": repository["name"], **place}
+            ok(run_here(account, "jcr_repository", options))
+
+
+def named(*names: str) -> list[dict[str, t.Any]]:
+    """Repositories as they are declared by nothing but their names."""
+    return [{"name": name} for name in names]
 
 
 def ok(result: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -344,7 +349,9 @@ def test_a_region_that_the_documents_do_not_name(account: Account, run: Run) -> 
 
 def test_illegal_names_are_told_all_at_once(account: Account, run: Run) -> None:
     names = ["shop/web", "shop/Web", "abc", "a___b", "/x"]
-    look = Look(account, run, registries=[{"name": "myshop", "repositories": names}, {"name": "abc"}, {"name": "-x"}])
+    look = Look(
+        account, run, registries=[{"name": "myshop", "repositories": named(*names)}, {"name": "abc"}, {"name": "-x"}]
+    )
     assert look.rows("repository_name").keys() == {f"myshop/{name} in {HERE}" for name in names[1:]}
     assert look.one("repository_names")[1] == "0 exist, 1 can be created"
     assert look.one("registry_name", f"myshop in {HERE}")[0] == OK
@@ -355,7 +362,7 @@ def test_illegal_names_are_told_all_at_once(account: Account, run: Run) -> None:
 
 def test_short_names_that_exist_or_that_the_service_accepts(account: Account, run: Run) -> None:
     account.emulator.settings({"names": "addressable"})
-    short = {"name": "abc", "repositories": ["x"]}
+    short = {"name": "abc", "repositories": named("x")}
     assert Look(account, run, registries=[short]).one("registry_name")[0] == FAIL
     assert Look(account, run, registries=[short], validate_names="server").but(OK) == set()
     for module, options in (("jcr_registry", {"name": "abc"}), ("jcr_repository", {"registry": "abc", "name": "x"})):
@@ -366,7 +373,10 @@ def test_short_names_that_exist_or_that_the_service_accepts(account: Account, ru
 def test_the_service_does_not_accept_a_name(account: Account, run: Run) -> None:
     made(account, {"name": "myshop"})
     look = Look(
-        account, run, registries=[{"name": "abc"}, {"name": "myshop", "repositories": ["x"]}], validate_names="server"
+        account,
+        run,
+        registries=[{"name": "abc"}, {"name": "myshop", "repositories": named("x")}],
+        validate_names="server",
     )
     assert look.one("registry_name", f"abc in {HERE}")[0] == FAIL
     verdict, message, _cure = look.one("repository_name", f"myshop/x in {HERE}")
@@ -431,8 +441,8 @@ def test_the_quota_of_repositories(account: Account, run: Run) -> None:
     """It counts for each registry, whatever others use."""
     made(account, SHOP, {"name": "other"})
     account.emulator.settings({"repository_quota": 2})
-    another = {"name": "other", "repositories": ["shop/web"]}
-    full = {**SHOP, "repositories": [*SHOP["repositories"], "shop/cron"]}
+    another = {"name": "other", "repositories": named("shop/web")}
+    full = {**SHOP, "repositories": [*SHOP["repositories"], *named("shop/cron")]}
     look = Look(account, run, registries=[full, another])
     assert look.one("quota", f"repositories of other in {HERE}")[1] == "0 of 2 are used, 1 more is needed"
     verdict, message, _cure = look.one("quota", f"repositories of myshop in {HERE}")
@@ -451,9 +461,9 @@ def test_the_quota_of_repositories(account: Account, run: Run) -> None:
     ],
 )
 def test_a_purge_makes_room(account: Account, run: Run, options: dict[str, t.Any], message: str) -> None:
-    made(account, {"name": "myshop", "repositories": ["shop/web", "shop/worker", "shop/cart"]})
+    made(account, {"name": "myshop", "repositories": named("shop/web", "shop/worker", "shop/cart")})
     account.emulator.settings({"repository_quota": 4})
-    wanted = {"name": "myshop", "repositories": ["shop/cart", "shop/new", "shop/newer"], **options}
+    wanted = {"name": "myshop", "repositories": named("shop/cart", "shop/new", "shop/newer"), **options}
     verdict, told, _cure = Look(account, run, registries=[wanted]).one("quota", f"repositories of myshop in {HERE}")
     assert (verdict, told) == (OK if "will go" in message else FAIL, message)
 
@@ -471,13 +481,16 @@ def test_what_shall_go(account: Account, run: Run) -> None:
     ("wanted", "told"),
     [
         (
-            {"repositories": ["shop/web"], "state": "absent"},
+            {"repositories": named("shop/web"), "state": "absent"},
             "it cannot go with 1 repository in it that is not declared",
         ),
-        ({"repositories": ["shop/web", "shop/cart"], "state": "absent"}, "there are images in 'shop/cart'"),
+        ({"repositories": named("shop/web", "shop/cart"), "state": "absent"}, "there are images in 'shop/cart'"),
         ({"state": "absent", "force": True, "max_delete": 2}, "2 repositories and 1 image in it, 3 in all, but max_"),
-        ({"repositories": ["shop/cart"], "purge": True, "max_delete": 0}, "1 repository would be purged, but max_del"),
-        ({"repositories": ["shop/web"], "purge": True}, "there are images in 'shop/cart', and force is not set"),
+        (
+            {"repositories": named("shop/cart"), "purge": True, "max_delete": 0},
+            "1 repository would be purged, but max_del",
+        ),
+        ({"repositories": named("shop/web"), "purge": True}, "there are images in 'shop/cart', and force is not set"),
     ],
 )
 def test_what_cannot_go(account: Account, run: Run, wanted: dict[str, t.Any], told: str) -> None:
@@ -508,7 +521,7 @@ def test_many_new_repositories(account: Account) -> None:
     """The listing tells that they are free; the service is asked about the first hundred."""
     made(account, {"name": "myshop"})
     names = [f"shop/{number:04}" for number in range(150)]
-    look = Look(account, run_here, registries=[{"name": "myshop", "repositories": names}])
+    look = Look(account, run_here, registries=[{"name": "myshop", "repositories": named(*names)}])
     assert look.but(OK) == set()
     asked = [entry["operation"] for entry in look.requests]
     assert asked.count("checkRepositoryName") == 100
@@ -520,12 +533,14 @@ def test_trouble_while_names_are_asked_for(account: Account, run: Run) -> None:
     made(account, {"name": "myshop"})
     match = {"operation": "checkRepositoryName"}
     account.emulator.faults([{"match": match, "times": None, "action": {"status": {"http": 500}}}])
-    look = Look(account, run, registries=[{"name": "myshop", "repositories": ["shop/a", "shop/b", "B"]}], retries=0)
+    look = Look(
+        account, run, registries=[{"name": "myshop", "repositories": named("shop/a", "shop/b", "B")}], retries=0
+    )
     assert look.rows("repository_name").keys() == {f"myshop/shop/a in {HERE}", f"myshop/B in {HERE}"}
     assert "500" in look.one("repository_name", f"myshop/shop/a in {HERE}")[1]
     assert look.but(OK) == {"repository_name"}
     account.emulator.faults([{"match": {"operation": "describeRepositories"}, "times": None, "action": "reset"}])
-    look = Look(account, run, registries=[{"name": "myshop", "repositories": ["shop/a", "B"]}], retries=0)
+    look = Look(account, run, registries=[{"name": "myshop", "repositories": named("shop/a", "B")}], retries=0)
     assert look.but(OK) == {"repository_name", "repository_names"}
 
 
@@ -667,8 +682,13 @@ def test_the_engine_is_not_asked_without_images(account: Account, run: Run) -> N
     ("options", "cause"),
     [
         ({"registries": [{"name": "myshop"}, {"name": "myshop", "region": HERE}]}, "is declared twice"),
-        ({"registries": [{"name": "myshop", "repositories": ["a/b", "a/b"]}]}, "is declared twice"),
-        ({"registries": [{"name": "myshop", "repositories": [{}]}]}, "cannot be understood"),
+        ({"registries": [{"name": "myshop", "repositories": named("a/b", "a/b")}]}, "is declared twice"),
+        ({"registries": [{"name": "myshop", "repositories": [{}]}]}, "issing required arguments: name"),
+        (
+            {"registries": [{"name": "myshop", "repositories": ["shop/web"]}]},
+            "Elements value for option 'repositories' found in 'registries' is of type",
+        ),
+        ({"registries": [{"name": "myshop", "repositories": [{"name": "shop/web", "stat": "absent"}]}]}, "stat"),
         ({"registries": [{"region": HERE}]}, "issing required arguments: name"),
         ({"registries": [{"name": "myshop", "prune": True}]}, "prune"),
         ({"tokens_needed": -1, "registries": [{"name": "myshop"}]}, "tokens_needed"),

@@ -291,7 +291,7 @@ _look = st.one_of(
             "on_failure": "warn",
             "tokens_needed": st.integers(0, 6),
             "registries": st.lists(
-                st.fixed_dictionaries({"name": _registries, "repositories": _few_repositories}),
+                st.fixed_dictionaries({"name": _registries, "repositories": _few_entries}),
                 max_size=2,
                 unique_by=lambda entry: entry["name"],
             ),

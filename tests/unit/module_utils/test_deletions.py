@@ -15,7 +15,8 @@ THERE = {name: {"size_mb": size} for name, size in {"b/full": 2.5, "a/one": 0.0,
 
 
 def registry(*repositories, **entry):
-    (found,) = declared([{"name": "myshop", "repositories": list(repositories), **entry}], "cn-north-1", None)
+    entries = [{"name": given} if isinstance(given, str) else given for given in repositories]
+    (found,) = declared([{"name": "myshop", "repositories": entries, **entry}], "cn-north-1", None)
     return found
 
 
@@ -50,7 +51,7 @@ def gone(name, **more):
             [("ok", "3 repositories will be deleted")],
         ),
         (
-            registry("a/one", {"name": "b/full", "force": "yes"}, state="absent"),
+            registry("a/one", {"name": "b/full", "force": True}, state="absent"),
             [("fail", "it cannot go with 1 repository in it that is not declared: 'c/two'")],
         ),
         (
