@@ -29,7 +29,9 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._estate import Registry
 from ansible_collections.jdcloud.jcr.plugins.module_utils._ledger import ISSUES_AN_HOUR
+from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import CREATE, DELETE, NONE
 from ansible_collections.jdcloud.jcr.plugins.module_utils._preflight import (
+    FAIL,
     Row,
     fail,
     failed_by,
@@ -81,8 +83,8 @@ class Place:
         return documented if self.params["validate_names"] == "documented" else addressable
 
 
-def registry_rows(place: Place, declared: Registry) -> tuple[list[Row], bool | None]:
-    """All rows of one registry, and whether it exists: None where that could not be found out."""
+def registry_rows(place: Place, declared: Registry) -> tuple[list[Row], str]:
+    """All rows of one registry, and what a run does with it: C(create), C(delete) or C(none), as far as it is known."""
     name_row, exists = _registry_name(place, declared)
     rows = [name_row, *_descriptions(declared), *_repositories(place, declared, exists)]
     rows += _deletes(place, declared) if exists and declared.deletes else []
@@ -90,17 +92,18 @@ def registry_rows(place: Place, declared: Registry) -> tuple[list[Row], bool | N
         rows.append(_registry_host(place, declared, exists))
         if declared.tokens_needed:
             rows.append(_guarded("token_budget", _the(declared), lambda: _tokens(place, declared, exists)))
-    return rows, exists
+    if declared.present:
+        return rows, CREATE if exists is False and name_row.verdict != FAIL else NONE
+    return rows, DELETE if exists else NONE
 
 
-def registry_quota(place: Place, name: str, registries: t.Mapping[Registry, bool | None]) -> Row:
-    """Whether the region has room for what is declared; C(registries) tells of each whether it exists."""
-    create = sum(declared.present and exists is False for declared, exists in registries.items())
-    delete = sum(not declared.present and exists is True for declared, exists in registries.items())
+def registry_quota(place: Place, name: str, actions: t.Sequence[str]) -> Row:
+    """Whether the region has room for what is declared; C(actions) tells what a run does with each registry."""
     obj = f"registries in {name}"
     told = _quota_told(place, "registry")
     if isinstance(told, str):
         return not_checked("quota", obj, told)
+    create, delete = actions.count(CREATE), actions.count(DELETE)
     return quota(obj, used=told["used"], limit=told["limit"], create=create, delete=delete)
 
 

@@ -303,7 +303,10 @@ class PreflightFailed(JcrError):
     """Checks that were made before anything is written have failed; C(table) shows them to people."""
 
     kind = "preflight_failed"
-    cure = "Mend what the table says, or set on_failure to warn."
+    cure = (
+        "Mend what the table says. To go on all the same, set on_failure to warn; with role provision, "
+        "provision_preflight to false."
+    )
     table = ""
 
     @property

@@ -183,12 +183,13 @@ class PreflightResource(Resource):
         leaving = frozenset(registry.name for registry in self.registries if not registry.present)
         place = _checks.Place(self.sessions.get(region), quotas, blocked, self.params, scattered, leaving)
         rows = [_probe.region(region, found)]
-        exists: dict[Registry, bool | None] = {}
+        actions = []
         for registry in self.registries:
             if registry.region == region:
-                more, exists[registry] = _checks.registry_rows(place, registry)
+                more, action = _checks.registry_rows(place, registry)
                 rows += more
-        return [*rows, _checks.registry_quota(place, region, exists)] if exists else rows
+                actions.append(action)
+        return [*rows, _checks.registry_quota(place, region, actions)] if actions else rows
 
     def want(self, before: State) -> State:
         return {}

@@ -130,8 +130,8 @@ notes:
     or images pushed, and a warning otherwise.
   - What is to be deleted is judged by what is there now, in check mode, too. What an earlier task of the real run would
     delete, images for example, is still in the way then.
-  - The quota of repositories counts for each registry. The service itself is asked about the names of at most 100 new
-    repositories of a registry.
+  - The quota of repositories counts for each registry. What cannot be created, because of its name, needs no room.
+  - The service itself is asked about the names of at most 100 new repositories of a registry.
   - The service does not tell how old the valid tokens are that others issued; where they may use up this hour's
     tokens, that is a warning.
 seealso:
@@ -262,7 +262,9 @@ error:
     act: pass the preflight of
     object: registry 'myshop'
     message: 1 of 9 checks failed
-    cure: Mend what the table says, or set on_failure to warn.
+    cure: >-
+      Mend what the table says. To go on all the same, set on_failure to warn; with role provision, provision_preflight
+      to false.
     code: null
     status: null
     request_id: null

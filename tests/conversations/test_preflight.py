@@ -437,6 +437,16 @@ def test_the_quota_of_registries(account: Account, run: Run) -> None:
     assert look.one("quota") == (OK, "2 of 3 are used, 1 will go, 2 more are needed", "")
 
 
+def test_names_that_cannot_be_had_need_no_room(account: Account, run: Run) -> None:
+    made(account, SHOP)
+    account.emulator.settings({"registry_quota": 2, "repository_quota": 3, "taken_names": ["stolen"]})
+    shop = {**SHOP, "repositories": [*SHOP["repositories"], *named("shop/new", "shop/New", "x")]}
+    look = Look(account, run, registries=[shop, *({"name": name} for name in ("new-one", "Illegal", "x", "stolen"))])
+    assert look.but(OK) == {"registry_name", "repository_name", "registry_host"}
+    assert look.one("quota", f"registries in {HERE}")[1] == "1 of 2 are used, 1 more is needed"
+    assert look.one("quota", f"repositories of myshop in {HERE}")[1] == "2 of 3 are used, 1 more is needed"
+
+
 def test_the_quota_of_repositories(account: Account, run: Run) -> None:
     """It counts for each registry, whatever others use."""
     made(account, SHOP, {"name": "other"})
