@@ -95,9 +95,10 @@ options:
       - The tag.
       - With neither this nor O(tags) nor O(digest), it is V(latest); with O(state=absent), one of them or a selection
         is needed.
+      - Put it in quotes. Without them, YAML makes the number 1.1 of V(1.10), which is refused, as for every text.
     type: str
   tags:
-    description: Several tags.
+    description: Several tags; in quotes like O(tag).
     type: list
     elements: str
   digest:

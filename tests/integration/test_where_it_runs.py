@@ -374,6 +374,62 @@ def test_hours_that_can_only_be_a_text(books: Playbooks, emulator: RunningEmulat
     assert 7000 < template.result["token"]["expires_in"] <= 2 * 3600 < pairs.result["token"]["expires_in"] <= 3 * 3600
 
 
+MANGLED = """
+- name: a tag
+  jdcloud.jcr.jcr_image: {registry: myregistry, repository: shop/web, archive: x.tar, tags: ["1.9", 1.10]}
+- name: a default
+  jdcloud.jcr.jcr_image: {repository: shop/web, tag: none, state: absent}
+  module_defaults: {jdcloud.jcr.jcr_image: {registry: on}}
+- name: of an entry
+  jdcloud.jcr.jcr_repository: {registry: myregistry, repositories: [{name: shop/web, description: 2.50}]}
+- name: in a loop
+  jdcloud.jcr.jcr_registry_info: {pattern: ["{{ item }}"]}
+  loop: [yes]
+- name: a template
+  jdcloud.jcr.jcr_registry: {name: "{{ version }}"}
+- name: asynchronous
+  jdcloud.jcr.jcr_registry: {name: myregistry, description: 2.50}
+  async: 60
+  poll: 1
+"""
+MANGLED_TOLD = {
+    "a tag": "tags[1] is the number 1.1",
+    "a default": "registry is the boolean true",
+    "of an entry": "repositories[0].description is the number 2.5",
+    "in a loop": "pattern[0] is the boolean true",
+    "a template": "name is the number 1.1",
+    "asynchronous": "description is the number 2.5",
+}
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_a_text_without_quotes_is_refused(books: Playbooks, emulator: RunningEmulator, in_process: bool) -> None:
+    """Ansible would make C("1.1") of 1.10, and C("True") of on."""
+    run = books.play(play(MANGLED, vars={"jcr_in_process": in_process, "version": 1.1}, ignore_errors=True))
+    for task in run.tasks:
+        (result,) = task.result.get("results", [task.result])
+        assert f": {MANGLED_TOLD[task.task]}: YAML dropped what was written. Put it in quotes" in result["msg"]
+        assert (result["error"]["kind"], result["changed"]) == ("configuration", False)
+    assert {task.task for task in run.tasks} == MANGLED_TOLD.keys()
+    assert emulator.requests() == []
+
+
+def test_a_text_that_is_one_is_taken_as_it_was_written(books: Playbooks, emulator: RunningEmulator) -> None:
+    """A whole number, and what comes from a command line or as C(name=value)."""
+    run = books.play(
+        play("""
+            - jdcloud.jcr.jcr_registry: name=myregistry description=1.10
+            - jdcloud.jcr.jcr_repository: {registry: myregistry, name: shop/web, description: "{{ version }}"}
+            - jdcloud.jcr.jcr_image: {registry: myregistry, repository: shop/web, tag: 7, state: absent}
+        """),
+        "--extra-vars=version=1.20",
+    )
+    registry, repository, image = done(run)
+    assert registry.result["registry"]["description"] == "1.10"
+    assert repository.result["repository"]["description"] == "1.20"
+    assert image.result["image"]["tags"].keys() == {"7"}
+
+
 # --- keywords of tasks -----------------------------------------------------------------------------------------------
 
 
