@@ -97,6 +97,9 @@ options:
   validate_quota:
     description:
       - Whether the quota is looked at before the first repository is created, also in check mode.
+      - A task knows nothing of others. So check mode says that each of several tasks, or items of a loop, has room,
+        although together they have not. M(jdcloud.jcr.jcr_preflight), with which the role
+        P(jdcloud.jcr.provision#role) begins, adds up all that is declared.
       - With V(false) the service judges when it is asked to create; for check mode after tasks whose deletes make room.
     type: bool
     default: true

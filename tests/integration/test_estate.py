@@ -260,6 +260,21 @@ def test_what_is_deleted_makes_room(books: Playbooks, emulator: RunningEmulator)
     assert held(emulator) == {"estate-new": [], "estate-north": ["shop/new"]}
 
 
+@pytest.mark.parametrize("option", ["--check", "--diff"])
+def test_what_all_registries_need_is_added_up(books: Playbooks, emulator: RunningEmulator, option: str) -> None:
+    """Each one for itself would have room; in each region for itself they are counted."""
+    emulator.settings({"registry_quota": 2})
+    succeeded(books.run("provision", estate({"name": "estate-old"})))
+    before = len(emulator.requests())
+    elsewhere = [{"name": name, "region": "cn-east-2"} for name in ("estate-east", "estate-west")]
+    run = books.run("provision", estate({"name": "estate-one"}, {"name": "estate-two"}, *elsewhere), option)
+    assert run.code != 0
+    assert "registries in cn-north-1  1 of 2 are used, 2 more are needed" in run.failure
+    assert "registries in cn-east-2" not in run.failure
+    assert writes(emulator, before) == []
+    succeeded(books.run("provision", estate({"name": "estate-one"}, *elsewhere), option))
+
+
 def test_a_registry_that_moves_to_another_region(books: Playbooks, emulator: RunningEmulator) -> None:
     """Its name is unique among all regions: it is free once the old one is deleted."""
     old = {"name": "estate-north", "region": "cn-north-1"}
