@@ -71,6 +71,9 @@ options:
   retries:
     description:
       - How often a call is repeated after a failure that may pass.
+      - The pauses grow from half a second to 20 seconds; with the default they come to 8 to 15 seconds in all. As long
+        as the task could not reach the service at all, they stay at half a second.
+      - With C(-v) each one is shown, unless the task runs as a module.
       - A write whose answer was lost is never sent again; whether it was done is found out by reading.
     type: int
     default: 5

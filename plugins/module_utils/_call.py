@@ -48,7 +48,7 @@ class Caller:
 
     C(retries) attempts may follow the first of each call. C(read_only) refuses every writing call before anything is
     sent. C(trace) tells what was called: {operation, http_status, milliseconds, request_id, attempts} each.
-    C(redactor) is told every secret that a message of the service could repeat.
+    C(redactor) is told every secret that a message of the service could repeat. C(tell) gets a line before each pause.
 
     Threads may call at the same time: what they share is one list that grows, and one correction of the clock, which
     each answer replaces as a whole by what it tells. C(nonce) and C(random) have to be as safe.
@@ -63,6 +63,7 @@ class Caller:
         deadline: Deadline,
         retries: int,
         read_only: bool,
+        tell: t.Callable[[str], None],
         random: random_module.Random | None = None,
         nonce: t.Callable[[], str] | None = None,
     ) -> None:
@@ -75,6 +76,7 @@ class Caller:
         self._deadline = deadline
         self._retries = retries
         self._read_only = read_only
+        self._tell = tell
         self._random = random or random_module.Random()
         self._nonce = nonce or (lambda: str(uuid.uuid4()))
         self._skew = datetime.timedelta(0)
@@ -187,6 +189,7 @@ class Caller:
             attempt,
             _retry.Outcome(
                 sent=getattr(failure, "sent", True),
+                reached=getattr(failure, "reached", True),
                 http_status=failure.http_status,
                 status=failure.status,
                 intelligible=not isinstance(failure, ProtocolError),
@@ -202,6 +205,8 @@ class Caller:
             if asked_wait is not None and failure.retryable:
                 failure.cure = f"The service asks to wait {asked_wait:.0f} seconds. {failure.cure}".rstrip()
             raise failure
+        again = f"attempt {attempt + 1} of {self._retries + 1} follows in {decision.seconds:.1f} seconds"
+        self._tell(f"{operation.name}: {failure.cause}; {again}")
         self._clock.sleep(decision.seconds)
 
     # --- the service's time ------------------------------------------------------------------------------------------

@@ -36,8 +36,9 @@ PAGE_SIZE = 100  # the largest that the API documents
 class Client:
     """One account in one region, spoken to through one transport.
 
-    C(retries) attempts may follow the first of each call. C(read_only) refuses every writing call before anything is
-    sent. C(calls) tells what was called: {operation, http_status, milliseconds, request_id, attempts} each.
+    C(retries) attempts may follow the first of each call; before each pause for that, C(tell) gets a line for people.
+    C(read_only) refuses every writing call before anything is sent. C(calls) tells what was called: {operation,
+    http_status, milliseconds, request_id, attempts} each.
 
     All methods raise subclasses of JcrError that know their act and object: RuleError for a name that cannot stand in a
     path, those of _answers for refusals, Unreachable, ProtocolError and DeadlineExceeded when there is no answer to go
@@ -53,6 +54,7 @@ class Client:
         deadline: Deadline,
         retries: int = DEFAULT_RETRIES,
         read_only: bool = False,
+        tell: t.Callable[[str], None] = lambda text: None,
         random: random_module.Random | None = None,
         nonce: t.Callable[[], str] | None = None,
     ) -> None:
@@ -67,6 +69,7 @@ class Client:
             deadline=deadline,
             retries=retries,
             read_only=read_only,
+            tell=tell,
             random=random,
             nonce=nonce,
         )

@@ -231,11 +231,12 @@ class ServerError(ApiError):
 class Unreachable(JcrError):
     """No connection, no name, no TLS, or no answer within the time-out.
 
-    C(sent) is False where the request surely has not reached the service.
+    C(sent) is False where the request surely has not reached the service, C(reached) where no other one has before.
     """
 
     kind = "unreachable"
     sent = True
+    reached = True
     cure = "Check the address, the network and proxies."
 
 

@@ -109,14 +109,14 @@ class ModuleHost(LocalHost):
     def warn(self, text: str) -> None:
         self._module.warn(self.scrub(text))
 
-    def show(self, text: str) -> None:
+    def show(self, text: str, *, verbosity: int = 0) -> None:
         """What a module writes is its result and nothing else; Ansible waits for its end anyway."""
 
 
 class ControllerHost(LocalHost):
     """A task that runs inside the controller's worker, on behalf of an action plugin.
 
-    C(display) shows a line on Ansible's screen; without it nothing is shown.
+    C(display) shows a line on Ansible's screen, from a verbosity on; without it nothing is shown.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class ControllerHost(LocalHost):
         params: t.Mapping[str, t.Any],
         check_mode: bool,
         diff_mode: bool,
-        display: t.Callable[[str], None] | None = None,
+        display: t.Callable[[str, int], None] | None = None,
     ) -> None:
         super().__init__(params, check_mode, diff_mode)
         self.warnings: list[str] = []
@@ -133,9 +133,9 @@ class ControllerHost(LocalHost):
     def warn(self, text: str) -> None:
         self.warnings.append(self.scrub(text))
 
-    def show(self, text: str) -> None:
+    def show(self, text: str, *, verbosity: int = 0) -> None:
         if self._display:
-            self._display(self.scrub(text))
+            self._display(self.scrub(text), verbosity)
 
     def told(self) -> dict[str, t.Any]:
         """What belongs into the task's result besides that of the resource."""

@@ -188,6 +188,7 @@ class Conversation:
             attempt,
             _retry.Outcome(
                 sent=getattr(failure, "sent", True),
+                reached=getattr(failure, "reached", True),
                 http_status=None if hopeful else http_status,
                 retry_after=getattr(failure, "retry_after", None),
             ),

@@ -42,8 +42,11 @@ class Host(t.Protocol):
 
     def warn(self, text: str) -> None: ...
 
-    def show(self, text: str) -> None:
-        """Show people a line while the task runs. Where that cannot be, in a module's process, nothing is shown."""
+    def show(self, text: str, *, verbosity: int = 0) -> None:
+        """Show people a line while the task runs, if they asked for so much (the number of -v).
+
+        Where that cannot be, in a module's process, nothing is shown.
+        """
 
     def scrub(self, value: t.Any) -> t.Any:
         """The value, with whatever it is made of, but without the secrets of the task."""

@@ -89,6 +89,7 @@ class _Onlooker:
         self.environ = host.environ
         self.home = host.home
         self.keep_secret = host.keep_secret
+        self.show = host.show
         self.engine = host.engine
         self.docker_logins = host.docker_logins
 

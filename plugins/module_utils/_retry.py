@@ -15,6 +15,7 @@ import typing as t
 
 FIRST_BACKOFF = 0.5  # seconds; doubled with each attempt
 LONGEST_BACKOFF = 20.0
+LONGEST_BACKOFF_UNREACHED = 0.5  # before anything was ever reached, an address is more likely wrong than busy
 LONGEST_RETRY_AFTER = 300.0  # a service that asks for more is not waited for, deadline or not
 _QUOTA = "QUOTA_EXCEEDED"  # the one status of a 429 that waiting does not cure
 
@@ -38,13 +39,14 @@ class Safe:
 class Outcome:
     """How one attempt failed.
 
-    C(sent) is False only if the request provably never left (no name, no connection, no TLS). C(http_status) is None
-    without an answer. C(status) is the API's own word (C(QUOTA_EXCEEDED)), None if the answer has none.
-    C(intelligible) is False for an answer that is not the service's: HTML, cut JSON, missing fields. C(retry_after) is
-    in seconds from now.
+    C(sent) is False only if the request provably never left (no name, no connection, no TLS), C(reached) only if the
+    other side has never answered before. C(http_status) is None without an answer. C(status) is the API's own word
+    (C(QUOTA_EXCEEDED)), None if the answer has none. C(intelligible) is False for an answer that is not the service's:
+    HTML, cut JSON, missing fields. C(retry_after) is in seconds from now.
     """
 
     sent: bool
+    reached: bool = True
     http_status: int | None = None
     status: str | None = None
     intelligible: bool = True
@@ -92,7 +94,8 @@ def decide(
         return Stop()
     if attempt > retries or not _may_pass(outcome):
         return Stop()
-    seconds = _pause(attempt, outcome.retry_after, jitter)
+    longest = LONGEST_BACKOFF if outcome.sent or outcome.reached else LONGEST_BACKOFF_UNREACHED
+    seconds = _pause(attempt, outcome.retry_after, longest, jitter)
     if seconds is None or (time_left is not None and seconds >= time_left):
         return Stop()
     return Wait(seconds)
@@ -119,10 +122,10 @@ def _is(outcome: Outcome, hundred: int) -> bool:
     return outcome.http_status is not None and hundred <= outcome.http_status < hundred + 100
 
 
-def _pause(attempt: int, retry_after: float | None, jitter: float) -> float | None:
+def _pause(attempt: int, retry_after: float | None, longest: float, jitter: float) -> float | None:
     """Seconds to wait; None if the service asks for more than anybody would wait."""
     if retry_after is not None and not math.isnan(retry_after):
         # The jitter keeps those who were told the same moment from coming back at once.
         return max(0.0, retry_after) + jitter * FIRST_BACKOFF if retry_after <= LONGEST_RETRY_AFTER else None
-    backoff = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(attempt - 1, 16))
+    backoff = min(longest, FIRST_BACKOFF * 2.0 ** min(attempt - 1, 16))
     return backoff * (1 + jitter) / 2

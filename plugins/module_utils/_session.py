@@ -111,6 +111,7 @@ class Session:
             deadline=self.deadline,
             retries=self.retries,
             read_only=self._host.check_mode,
+            tell=lambda text: self._host.show(text, verbosity=1),
         )
 
     @property

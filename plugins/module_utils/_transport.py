@@ -121,6 +121,7 @@ class Transport:
             "Accept-Encoding": "gzip",
         }
         self._connections = Connections(self._route)
+        self._reached = False  # whether any request has been answered yet
 
     def send(
         self,
@@ -138,9 +139,9 @@ class Transport:
 
         C(path_and_query) is percent-encoded already. C(sign) gets the request, of which all but the headers is final,
         and adds its own. C(idle) is for large bodies: the request may last as long as it likes, but not
-        stand still for so many seconds. Raises Unreachable and DeadlineExceeded, both with the attribute C(sent):
-        whether the request may have reached the service; ProtocolError for a redirect, an oversized or a broken answer;
-        and what a Body raises, unless that is an OSError.
+        stand still for so many seconds. Raises Unreachable and DeadlineExceeded, both with the attributes C(sent),
+        whether the request may have reached the service, and C(reached), whether any request ever has; ProtocolError
+        for a redirect, an oversized or a broken answer; and what a Body raises, unless that is an OSError.
         """
         attempt = self._attempt(deadline, idle)
         with self._watching(attempt):
@@ -173,7 +174,7 @@ class Transport:
         try:
             yield
         except (DeadlineExceeded, Unreachable) as error:
-            error.sent = attempt.sent
+            error.sent, error.reached = attempt.sent, self._reached
             raise
         except (OSError, http.client.HTTPException) as error:
             raise self._failure(error, attempt) from None
@@ -208,6 +209,7 @@ class Transport:
         response = None
         try:
             response = connection.ask(attempt, method, path_and_query, headers=request.headers, body=body)
+            self._reached = True
             yield response
         finally:
             self._connections.give_back(connection, response)
@@ -232,7 +234,7 @@ class Transport:
             failure = explain(error, self.host, attempt.seconds, sent=attempt.sent, proxy=self._route.proxy)
         except DeadlineExceeded as late:
             failure = late
-        failure.sent = attempt.sent
+        failure.sent, failure.reached = attempt.sent, self._reached
         return failure
 
 

@@ -161,14 +161,20 @@ class InProcessAction(ActionBase):
     def _host(self, params: dict[str, t.Any], task_vars: dict[str, t.Any]) -> ControllerHost:
         return ControllerHost(params, self._task.check_mode, self._task.diff, self._screen(task_vars))
 
-    def _screen(self, task_vars: dict[str, t.Any]) -> t.Callable[[str], None]:
-        """What shows a line about this task's host at once: a worker's lines go to the main process as they come.
+    def _screen(self, task_vars: dict[str, t.Any]) -> t.Callable[[str, int], None]:
+        """What shows a line about this task's host at once, from a verbosity on.
 
-        They go to standard error, so that a callback's JSON stays JSON. Under C(no_log) there are none.
+        A worker's lines go to the main process as they come, and to standard error, so that a callback's JSON stays
+        JSON. Under C(no_log) there are none.
         """
         prefix = f"[{task_vars.get('inventory_hostname')}]"
         silent = boolean(self._task.no_log, strict=False)
-        return lambda text: None if silent else display.display(f"{prefix} {text}", stderr=True)
+
+        def show(text: str, verbosity: int) -> None:
+            if not silent and display.verbosity >= verbosity:
+                display.display(f"{prefix} {text}", stderr=True)
+
+        return show
 
     def _variables_here(self, task_vars: dict[str, t.Any]) -> dict[str, str]:
         """What of C(environment:) this process is to have."""

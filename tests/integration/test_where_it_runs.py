@@ -455,6 +455,18 @@ def test_retries(books: Playbooks, emulator: RunningEmulator, in_process: bool) 
     assert (create.changed, create.result["attempts"]) == (True, 3)
 
 
+@pytest.mark.parametrize(("in_process", "options", "shown"), [(True, ["-v"], 2), (True, [], 0), (False, ["-v"], 0)])
+def test_what_is_tried_again_is_shown(
+    books: Playbooks, emulator: RunningEmulator, in_process: bool, options: list[str], shown: int
+) -> None:
+    emulator.faults([{"match": {"operation": "describeRegistry"}, "times": 2, "action": {"status": {"http": 503}}}])
+    look = "- jdcloud.jcr.jcr_registry_info: {name: myregistry}"
+    run = books.play(play(look, vars={"jcr_in_process": in_process}), *options)
+    done(run)
+    told = re.findall(r"\[localhost\] describeRegistry: .*503.*; attempt (\d) of 6 follows in \d", run.output)
+    assert told == ["2", "3"][:shown]
+
+
 def test_delegated_and_once(books: Playbooks, emulator: RunningEmulator) -> None:
     """On the controller, for hosts that cannot be reached and have another Python."""
     inventory = hosts(books, "web1", "web2", ansible_python_interpreter="/opt/other/python")

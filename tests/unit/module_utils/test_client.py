@@ -607,6 +607,34 @@ def test_retries_are_counted_and_wait_longer_each_time():
     assert len(clock.slept) == 5 and clock.slept[-1] > clock.slept[0]
 
 
+def test_an_endpoint_where_nobody_listens_is_given_up_soon():
+    clock, told = FakeClock(), []
+    gone = ScriptedServer()
+    with gone:
+        pass
+    with contextlib.closing(client_to(gone, clock=clock, tell=told.append)) as client:
+        with pytest.raises(Unreachable, match="refuses the connection") as caught:
+            client.registry("team")
+    assert caught.value.attempts == 6
+    assert len(clock.slept) == 5 and sum(clock.slept) <= 2.5
+    address = gone.url.removeprefix("http://")
+    assert told[0] == (
+        f"describeRegistry: {address} refuses the connection; attempt 2 of 6 follows in {clock.slept[0]:.1f} seconds"
+    )
+    assert len(told) == 5
+
+
+def test_an_endpoint_that_goes_away_is_waited_for():
+    """Everything that could be wrong with the address was right before."""
+    clock, server = FakeClock(), ScriptedServer(ok({"registry": REGISTRY}))
+    with contextlib.closing(client_to(server, clock=clock)) as client:
+        with server:
+            client.registry("team")
+        with pytest.raises(Unreachable, match="refuses the connection"):
+            client.registry("team")
+    assert len(clock.slept) == 5 and sum(clock.slept) > 7.5
+
+
 def test_the_deadline_of_a_dripping_answer():
     drip = endless(b"HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n", b"x")
     failure(drip, clock=FakeClock(tick=0.5), deadline=15.0, expect=DeadlineExceeded)

@@ -87,6 +87,16 @@ def test_pauses_double_up_to_a_bound():
     assert ask(READ, LOST, attempt=10_000, retries=10_000, jitter=0.999).seconds < _retry.LONGEST_BACKOFF
 
 
+def test_an_address_that_never_answered_is_given_up_soon():
+    """As often as any other, but with short pauses; once something has come through, with all of them."""
+    unreached = Outcome(sent=False, reached=False)
+    pauses = [ask(WRITE, unreached, attempt=attempt, jitter=0.999).seconds for attempt in range(1, 6)]
+    assert sum(pauses) <= 2.5
+    assert ask(WRITE, unreached, attempt=6) == Stop()
+    assert ask(WRITE, NOT_SENT, attempt=5) == ask(READ, LOST, attempt=5) == Wait(4.0)
+    assert ask(READ, Outcome(sent=True, reached=False), attempt=5) == Wait(4.0)
+
+
 def test_jitter_spreads_the_upper_half_of_a_pause():
     assert ask(READ, LOST, attempt=3, jitter=0.0).seconds == 1.0
     assert ask(READ, LOST, attempt=3, jitter=0.5).seconds == 1.5
@@ -126,6 +136,7 @@ operations = st.sampled_from(list(_operations.OPERATIONS.values()))
 outcomes = st.builds(
     Outcome,
     sent=st.booleans(),
+    reached=st.booleans(),
     http_status=st.none() | st.integers(100, 599),
     status=st.sampled_from([None, "QUOTA_EXCEEDED", "RATE_LIMIT", "UNAVAILABLE", "NOT_FOUND"]),
     intelligible=st.booleans(),

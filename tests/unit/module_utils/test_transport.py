@@ -276,8 +276,18 @@ def test_a_refused_connection_was_not_sent():
         url = "http://127.0.0.1:%d" % gone.getsockname()[1]
     with transport_to(url) as transport, pytest.raises(Unreachable, match="refuses the connection") as caught:
         send(transport, "POST", body=b"{}")
-    assert caught.value.sent is False
+    assert (caught.value.sent, caught.value.reached) == (False, False)
     assert caught.value.retryable
+
+
+def test_what_was_reached_before_is_remembered():
+    server = ScriptedServer(reply(200, b"{}"))
+    with transport_to(server.url) as transport:
+        with server:
+            send(transport)
+        with pytest.raises(Unreachable, match="refuses the connection") as caught:
+            send(transport)
+    assert (caught.value.sent, caught.value.reached) == (False, True)
 
 
 def test_a_name_that_does_not_resolve_was_not_sent(monkeypatch):
