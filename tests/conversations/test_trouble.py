@@ -869,6 +869,8 @@ def test_docker_engine_is_not_running(registry: Account, run: Run, state: str) -
     prepared(registry, ("jcr_repository", REPOSITORY))
     missing = registry.home / "docker.sock"
     options = {**IMAGE, "state": state, "docker_host": f"unix://{missing}"}
+    if state == "pulled":
+        del options["source"]
     result = run(registry, "jcr_image", options)
     if state == "pulled":  # there is no image yet, which is found out without an engine
         about = "pull latest from 'shop/web' of registry 'myregistry' in cn-north-1"
