@@ -36,6 +36,8 @@ def explain(stage: Stage, screen: Screen) -> None:
     screen.line(f"  {VENV}/bin/ansible-playbook YOUR_PLAYBOOK.yml")
     screen.line("The first line sets:")
     screen.line(f"  {' '.join(_VARIABLES)}")
+    screen.line("The emulator's clock, faults, settings and request log (tests/emulator/README.md) are at")
+    screen.line(f"  {stage.emulator.admin}")
     screen.line("This stops everything and removes its files:")
     screen.line(f"  cd {shlex.quote(str(CHECKOUT))} && .venv/bin/python -m tests.demo --stop {stage.directory}")
 

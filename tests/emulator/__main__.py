@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.emulator import clock
 from tests.emulator.ports import PortTaken
+from tests.emulator.runfile import RunFileInUse
 from tests.emulator.server import Options, StateInUse, serve
 from tests.emulator.settings import SWITCHES, BadSetting, Settings, parse_pairs
 
@@ -76,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     try:
         asyncio.run(serve(options))
-    except (PortTaken, StateInUse, OSError) as error:
+    except (PortTaken, StateInUse, RunFileInUse, OSError) as error:
         sys.stderr.write(f"the emulator cannot start: {error}\n")
         return 2
     return 0

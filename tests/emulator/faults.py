@@ -11,6 +11,8 @@ import dataclasses
 import re
 import typing as t
 
+from tests.emulator.routing import METHODS, OPERATIONS
+
 # kind of action -> its options with the types they take
 ACTIONS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "status": {
@@ -110,13 +112,25 @@ def _fault(place: int, rule: object) -> Fault:
     if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
         raise BadScript(f"{where}: times is a number from 1, or null for always")
     match = _checked(f"{where}: match", rule.get("match", {}), _MATCH)
-    if match.get("plane", "control") not in ("control", "data"):
-        raise BadScript(f"{where}: plane is control or data")
+    _refuse_what_never_strikes(where, match)
+    return Fault(_action(where, rule["action"]), times=times, **match)
+
+
+def _refuse_what_never_strikes(where: str, match: dict[str, t.Any]) -> None:
+    """A rule that no request can meet would be waited for in vain."""
+    plane = match.get("plane")
+    if plane not in (None, *OPERATIONS):
+        raise BadScript(f"{where}: plane is {' or '.join(OPERATIONS)}")
+    operations = [name for names in ([OPERATIONS[plane]] if plane else OPERATIONS.values()) for name in names]
+    for key, known in (("operation", operations), ("method", METHODS)):
+        if key in match and match[key] not in known:
+            raise BadScript(f"{where}: no {key} {match[key]}; there are {', '.join(known)}")
+    if match.get("nth", 1) < 1:
+        raise BadScript(f"{where}: nth is a number from 1")
     try:
         re.compile(match.get("path_regex", ""))
     except re.error as error:
         raise BadScript(f"{where}: path_regex: {error}") from error
-    return Fault(_action(where, rule["action"]), times=times, **match)
 
 
 def _action(where: str, action: object) -> Action:

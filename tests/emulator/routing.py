@@ -56,6 +56,13 @@ _DATA = tuple(
     )
 )
 
+# plane -> its operations, as the request log and faults name them
+OPERATIONS = {
+    plane: tuple(operation for _methods, _pattern, operation in table)
+    for plane, table in (("control", _CONTROL), ("data", _DATA))
+}
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
 
 @functools.lru_cache(maxsize=4096)
 def control_operation(method: str, raw_path: str) -> tuple[str, dict[str, str]] | None:

@@ -10,10 +10,8 @@ import asyncio
 import contextlib
 import dataclasses
 import fcntl
-import json
 import os
 import signal
-import sys
 import tempfile
 import typing as t
 from datetime import datetime
@@ -23,6 +21,7 @@ from tests.emulator.admin import PREFIX as ADMIN_PREFIX
 from tests.emulator.app import Application
 from tests.emulator.emulator import Emulator
 from tests.emulator.ports import HOST
+from tests.emulator.runfile import announced
 from tests.emulator.settings import Settings
 
 _REGION = "cn-north-1"
@@ -45,7 +44,7 @@ class Options:
 
 
 async def serve(options: Options) -> None:
-    """Serve until SIGTERM or SIGINT. Raises PortTaken, StateInUse or OSError when it cannot start."""
+    """Serve until SIGTERM or SIGINT. Raises PortTaken, StateInUse, RunFileInUse or OSError when it cannot start."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -56,7 +55,7 @@ async def serve(options: Options) -> None:
             if options.keys:
                 emulator.credentials.replace(*options.keys)
             await _open_ports(emulator, options.port)
-            with _announced(_run_information(emulator), options.run_file):
+            with announced(_run_information(emulator), options.run_file):
                 await stop.wait()
         finally:
             await emulator.ports.close_all()
@@ -98,32 +97,3 @@ def _directory(state: Path | None) -> t.Iterator[Path]:
         except BlockingIOError as error:
             raise StateInUse(f"another emulator works in {state}") from error
         yield state
-
-
-@contextlib.contextmanager
-def _announced(information: dict[str, t.Any], run_file: Path | None) -> t.Iterator[None]:
-    """Tell how to reach the emulator: in the run file while it runs, else on standard output."""
-    text = json.dumps(information, indent=2) + "\n"
-    if run_file is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        yield
-        return
-    _write_private(run_file, text)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            # A later emulator may have taken the file over; then it is not ours to remove.
-            if json.loads(run_file.read_text(encoding="utf-8")).get("pid") == information["pid"]:
-                run_file.unlink()
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Put a file in place as a whole, readable by its owner only."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    temporary.replace(path)

@@ -194,6 +194,13 @@ def test_faults_of_the_data_plane(api: Api) -> None:
         ([{"action": {"slow": {"hours": 1}}}], "no option hours"),
         ([{"action": "reset", "times": 0}], "times is a number from 1"),
         ([{"action": "reset", "match": {"plane": "astral"}}], "plane is control or data"),
+        (
+            [{"action": "reset", "match": {"operation": "makeRegistry"}}],
+            "no operation makeRegistry; there are describeRegi",
+        ),
+        ([{"action": "reset", "match": {"plane": "data", "operation": "createRegistry"}}], "there are ping, listTags"),
+        ([{"action": "reset", "match": {"method": "get"}}], "no method get; there are GET, HEAD, POST"),
+        ([{"action": "reset", "match": {"nth": 0}}], "nth is a number from 1"),
         ([{"action": "reset", "match": {"path_regex": "("}}], "path_regex"),
         ([{"action": "reset"}, {"match": {}}], "fault 2 is not an object with action"),
         (["reset"], "fault 1 is not an object with action"),

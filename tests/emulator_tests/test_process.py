@@ -12,6 +12,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,44 @@ def test_two_emulators_do_not_share_a_state(tmp_path: Path) -> None:
         second = run("--state", str(tmp_path / "state"))
     assert second.returncode == 2
     assert second.stderr == f"the emulator cannot start: another emulator works in {tmp_path / 'state'}\n"
+
+
+def test_two_emulators_do_not_share_a_run_file(tmp_path: Path) -> None:
+    run_file = tmp_path / "emulator.json"
+    with start(tmp_path) as emulator:
+        told = run_file.read_text(encoding="utf-8")
+        second = run("--run-file", str(run_file))
+        assert second.returncode == 2
+        assert second.stderr == f"the emulator cannot start: another emulator runs with {run_file}\n"
+        assert run_file.read_text(encoding="utf-8") == told
+        assert emulator.state()["registries"] == []
+    assert {file.name for file in tmp_path.iterdir()} == {"emulator.err"}
+
+
+def test_a_run_file_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
+    run_file = tmp_path / "emulator.json"
+    start(tmp_path).kill()
+    left_behind = run_file.read_text(encoding="utf-8")
+    command = [sys.executable, "-m", "tests.emulator", "--run-file", str(run_file)]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        try:
+            while run_file.read_text(encoding="utf-8") == left_behind:
+                assert process.poll() is None
+                time.sleep(0.02)
+            assert json.loads(run_file.read_text(encoding="utf-8"))["pid"] == process.pid
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+    assert not run_file.exists()
+
+
+def test_a_run_file_of_somebody_else_stays(tmp_path: Path) -> None:
+    run_file = tmp_path / "emulator.json"
+    emulator = start(tmp_path)
+    run_file.unlink()
+    run_file.write_text("mine")
+    assert emulator.stop() == 0
+    assert run_file.read_text() == "mine"
 
 
 def test_ports_that_are_taken(tmp_path: Path) -> None:

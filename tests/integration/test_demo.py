@@ -182,6 +182,7 @@ def test_kept_for_ones_own_playbooks_and_without_a_docker_command(user_with_engi
     assert environment.stat().st_mode & 0o777 == 0o600
     secret = re.search(r"^export JDCLOUD_SECRET_KEY=(.*)$", environment.read_text(), re.MULTILINE)
     assert secret and secret[1] not in output
+    assert json.loads(environment.with_name("emulator.json").read_text())["admin"] in lines
     passwords = issued_passwords(environment.with_name("emulator.json"))
     assert len(passwords) == 1
     assert passwords[0] not in output
