@@ -245,7 +245,9 @@ def _registry_host(place: Place, declared: Registry, exists: bool | None) -> Row
 
 def _knock(session: Session, host: str, timeout: float) -> None:
     scheme = "http" if is_loopback(host) else "https"
-    transport = Transport(f"{scheme}://{host}", verify=session.verify, timeout=timeout, clock=session.clock)
+    transport = Transport(
+        f"{scheme}://{host}", verify=session.verify, timeout=timeout, clock=session.clock, called="registry host"
+    )
     try:
         answer = transport.send(
             "GET", "/v2/", headers={}, body=None, sign=lambda prepared: None, deadline=session.deadline

@@ -27,7 +27,7 @@ import typing as t
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ProtocolError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import Route
-from ansible_collections.jdcloud.jcr.plugins.module_utils._transportfault import unreachable
+from ansible_collections.jdcloud.jcr.plugins.module_utils._transportfault import unreachable, usual_cure
 
 _SMALL = 64 * 1024  # bytes of a body that are sent together with the headers
 
@@ -36,14 +36,17 @@ class Attempt:
     """One request on its way: how long it may still take, and whether it may have been received.
 
     C(sent) is True until a new connection shows that nothing has left yet. C(seconds) are for all of it; where it is
-    a C(transfer), for each time that nothing moves.
+    a C(transfer), for each time that nothing moves. C(called) is what is spoken to, as its user calls it.
     """
 
-    def __init__(self, clock: Clock, deadline: Deadline, seconds: float, host: str, *, transfer: bool = False) -> None:
+    def __init__(
+        self, clock: Clock, deadline: Deadline, seconds: float, host: str, called: str, *, transfer: bool = False
+    ) -> None:
         self._clock = clock
         self.deadline = deadline
         self.seconds = seconds
         self._host = host
+        self._called = called
         self._transfer = transfer
         self._end = clock.monotonic() + seconds
         self.connecting = False
@@ -55,7 +58,7 @@ class Attempt:
         own = self._end - self._clock.monotonic()
         if own <= 0:
             told = "moved nothing for" if self._transfer else "did not answer in full within"
-            raise unreachable(f"{self._host} {told} {self.seconds:g} seconds")
+            raise unreachable(f"{self._host} {told} {self.seconds:g} seconds", usual_cure(self._called))
         total = self.deadline.left()
         return own if total is None else max(min(own, total), 0.001)
 

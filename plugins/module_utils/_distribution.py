@@ -41,7 +41,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._registryauth import (
     basic,
     bearer_of,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
+from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import CALLED, Conversation
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Answer, Transport
 
@@ -67,7 +67,7 @@ def ping(
     to be sent elsewhere (nothing is sent there), Unreachable, DeadlineExceeded, ProtocolError and ServerError.
     """
     scheme = "http" if insecure else "https"
-    transport = Transport(f"{scheme}://{host}", verify=verify, timeout=timeout, clock=clock)
+    transport = Transport(f"{scheme}://{host}", verify=verify, timeout=timeout, clock=clock, called=CALLED)
     try:
         _Ping(transport, username, password, deadline).prove()
     except JcrError as error:

@@ -14,6 +14,8 @@ import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
+from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
+from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import REGIONS
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
 
@@ -91,8 +93,7 @@ def own_place(session: Session, reference: ImageReference, registry: str) -> Own
         return OwnPlace(session, registry, session.foreseen_host(registry), repository)
     named = _reference.split_registry_host(host)
     if named is None:
-        found = (each["name"] for each in session.client.registries() if each["uri"] == host)
-        return next((OwnPlace(session, name, host, repository) for name in found), None)
+        return _listed_place(session, host, repository)
     name, region, _inner = named
     home = session.in_region(region)
     told = home.registry_host(name)
@@ -100,6 +101,19 @@ def own_place(session: Session, reference: ImageReference, registry: str) -> Own
         return None
     as_documented = told == home.documented_host(name) and (home, name) != (session, registry)
     return OwnPlace(home, name, host if as_documented else told, repository)
+
+
+def _listed_place(session: Session, host: str, repository: str) -> OwnPlace | None:
+    """The same of a host that does not tell its registry: the service is asked which one has it.
+
+    All regions are asked only where every registry has such a host, which is with an emulator on this machine.
+    """
+    emulated = is_loopback(host) and is_loopback(session.account.endpoint)
+    for home in [session, *(session.in_region(region) for region in REGIONS if emulated and region != session.region)]:
+        for each in home.client.registries():
+            if each["uri"] == host:
+                return OwnPlace(home, each["name"], host, repository)
+    return None
 
 
 def _target(session: Session, host: str, repository: str, username: str | None) -> Target:

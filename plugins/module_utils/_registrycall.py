@@ -45,6 +45,7 @@ _MAX_ERROR = 64 * 1024  # bytes that are read of a refusal
 _ASKED_AT_MOST = 4  # times that one request is sent because of 401: anonymous, old token, new token, new password
 # Sends one request for a path, with an Authorization or without.
 Attempt = t.Callable[[Transport, str, t.Optional[Secret]], t.Any]
+CALLED = "registry host"  # what is spoken to, in a cure
 _ALLOW = "If this host is right, add {host!r} to allowed_registry_hosts."
 
 
@@ -197,6 +198,8 @@ class Conversation:
             jitter=self._random.random(),
         )
         if failure.http_status == 507 or not isinstance(decision, _retry.Wait):
+            if isinstance(failure, ProtocolError):
+                failure.suggest(f"Check the {CALLED}, and whether a proxy or a portal stands before it.")
             raise failure
         self.clock.sleep(decision.seconds)
 
@@ -270,7 +273,9 @@ class Conversation:
     def _transport(self, base: str) -> Transport:
         with self._lock:
             if base not in self._transports:
-                self._transports[base] = Transport(base, verify=self._verify, timeout=self._timeout, clock=self.clock)
+                self._transports[base] = Transport(
+                    base, verify=self._verify, timeout=self._timeout, clock=self.clock, called=CALLED
+                )
             return self._transports[base]
 
     def _refusal(self, status: int, headers: t.Mapping[str, str], body: bytes) -> JcrError:

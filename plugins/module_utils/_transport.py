@@ -92,8 +92,9 @@ class Headers(dict):
 class Transport:
     """A kept-alive conversation with one endpoint (scheme, host and port); threads may send at the same time.
 
-    C(verify) as in Route. C(timeout): seconds for one request with its whole answer. Raises ConfigurationError for an
-    endpoint, a time-out, a CA path or a proxy that cannot work.
+    C(verify) as in Route. C(timeout): seconds for one request with its whole answer. C(called) is what the user calls
+    what is spoken to: a cure names it. Raises ConfigurationError for an endpoint, a time-out, a CA path or a proxy that
+    cannot work.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Transport:
         timeout: float,
         clock: Clock,
         max_body: int = MAX_BODY,
+        called: str = "endpoint",
     ) -> None:
         self._route = Route(endpoint, verify)
         self.base = self._route.base
@@ -115,6 +117,7 @@ class Transport:
         self._timeout = timeout
         self._clock = clock
         self._max_body = max_body
+        self._called = called
         self._headers = {
             "User-Agent": f"ansible-jdcloud.jcr/{COLLECTION_VERSION}",
             "Accept": "*/*",
@@ -149,7 +152,7 @@ class Transport:
             with self._response(method, path_and_query, headers, body, sign, attempt) as response:
                 answered = Headers(response.getheaders())
                 if 300 <= response.status < 400 and not redirects:
-                    raise redirected(self.host, response.status, answered.get("Location", ""))
+                    raise redirected(self.host, response.status, answered.get("Location", ""), self._called)
                 content = self._read(response, answered.get("Content-Encoding", "identity"), attempt)
             return Answer(response.status, answered, content, self._clock.monotonic() - started)
 
@@ -166,7 +169,8 @@ class Transport:
             return Stream(response, lambda: self._watching(attempt), undone.pop_all().close)
 
     def _attempt(self, deadline: Deadline, idle: float | None) -> Attempt:
-        return Attempt(self._clock, deadline, idle or self._timeout, self.host, transfer=idle is not None)
+        seconds = idle or self._timeout
+        return Attempt(self._clock, deadline, seconds, self.host, self._called, transfer=idle is not None)
 
     @contextlib.contextmanager
     def _watching(self, attempt: Attempt) -> t.Iterator[None]:
@@ -231,7 +235,14 @@ class Transport:
         """The collection's error for one of the system or of http.client."""
         try:
             attempt.deadline.check()
-            failure = explain(error, self.host, attempt.seconds, sent=attempt.sent, proxy=self._route.proxy)
+            failure = explain(
+                error,
+                self.host,
+                attempt.seconds,
+                sent=attempt.sent,
+                proxy=self._route.proxy,
+                called=self._called,
+            )
         except DeadlineExceeded as late:
             failure = late
         failure.sent, failure.reached = attempt.sent, self._reached

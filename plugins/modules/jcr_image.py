@@ -67,7 +67,9 @@ options:
       - The image to copy, as C([HOST/]REPOSITORY[:TAG|@DIGEST]); without a host it is in O(registry), without tag and
         digest it is V(latest). The controller reads and writes; nothing comes to lie on a disk.
       - From a registry of the same account, in whatever region, the token is come by like that of O(registry). What it
-        holds is asked through the service, so that a copy that is there already costs no token and no pull.
+        holds is asked through the service, so that a copy that is there already costs no token and no pull. It is known
+        by its documented host, by the host that the service tells for it in the task's region, and by that of an
+        emulator in any region.
       - Within one registry no data moves, since layers are mounted; within one repository only the tag is put.
       - Any other registry is read with O(from_username) and O(from_password), or anonymously. If it has its token
         service or its layers on other hosts, these have to be in O(allowed_registry_hosts); the login goes to the

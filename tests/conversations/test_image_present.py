@@ -403,6 +403,27 @@ def test_registry_of_another_region_is_known_by_its_host(world: World) -> None:
     assert any("/regions/cn-south-1/" in path for path in asked)
 
 
+def test_an_emulated_registry_of_another_region_is_known_by_its_host(world: World) -> None:
+    """It is told by jcr_registry as C(uri), and does not say which registry of which region it is of."""
+    put_far_away(world, "one")
+    told = world.ok("jcr_registry_info", {"region": FAR["region"]})
+    (host,) = [entry["uri"] for entry in told["registries"] if entry["name"] == FAR["registry"]]
+    wish = {"from_image": f"{host}/{STAGING}:src"}
+    predicted, done = world.image(wish, check=True), world.image(wish)
+    assert predicted["diff"] == done["diff"] and predicted["image"] == done["image"]
+    assert world.remote() == {"latest": world.images["one"].root.digest}
+
+
+def test_a_host_that_does_not_answer(world: World) -> None:
+    """The cure is about that host, not about the service's endpoint."""
+    for check in (True, False):
+        failed = world.fails({"from_image": "127.0.0.1:1/base/image:1", "retries": 0}, "unreachable", check=check)
+        assert failed["msg"] == (
+            "Cannot read image 127.0.0.1:1/base/image:1: 127.0.0.1:1 refuses the connection. "
+            "Check the registry host: nothing listens there."
+        )
+
+
 # --- registries with a login of their own ----------------------------------------------------------------------------
 
 

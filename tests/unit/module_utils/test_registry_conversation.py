@@ -180,8 +180,9 @@ def test_a_realm_that_cannot_be_asked(path):
 
 def test_an_unknown_challenge():
     with ScriptedServer(reply(401, b"", www_authenticate="Negotiate abc")) as server:
-        with pytest.raises(ProtocolError, match="unknown kind"):
+        with pytest.raises(ProtocolError, match="unknown kind") as caught:
             repository(server, PASSWORD).has_blob(BLOB)
+    assert caught.value.cure.startswith("Check the registry host, and whether a proxy"), "no endpoint has a part in it"
 
 
 # --- manifests and tags ----------------------------------------------------------------------------------------------

@@ -280,6 +280,21 @@ def test_a_refused_connection_was_not_sent():
     assert caught.value.retryable
 
 
+@pytest.mark.parametrize("called", ["endpoint", "registry host"])
+def test_a_cure_names_what_was_not_reached(called):
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = "http://127.0.0.1:%d" % gone.getsockname()[1]
+    with transport_to(url, called=called) as transport, pytest.raises(Unreachable) as caught:
+        send(transport)
+    assert caught.value.cure == f"Check the {called}: nothing listens there."
+    moved = reply(302, b"", location="http://elsewhere.example/")
+    with ScriptedServer(moved, silence) as server, transport_to(server.url, called=called, timeout=BRIEF) as transport:
+        for said in (f"Check the {called}; a login page", f"Check the {called}, the network and"):
+            with pytest.raises((ProtocolError, Unreachable)) as caught:
+                send(transport)
+            assert caught.value.cure.startswith(said)
+
+
 def test_what_was_reached_before_is_remembered():
     server = ScriptedServer(reply(200, b"{}"))
     with transport_to(server.url) as transport:
