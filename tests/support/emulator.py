@@ -100,9 +100,11 @@ def start(
     settings: dict[str, t.Any] | None = None,
     state: Path | str | None = None,
     keys: tuple[str, str] | None = None,
+    own_session: bool = False,
 ) -> RunningEmulator:
     """Start an emulator with its run file in a directory and wait until it answers.
 
+    With C(own_session), no signal to the caller's process group reaches it: it is stopped by its pid.
     RuntimeError, with what it wrote, when it ends instead. The emulator's own errors go to emulator.err there.
     """
     run_file = Path(directory) / "emulator.json"
@@ -116,7 +118,13 @@ def start(
     errors = Path(directory) / "emulator.err"
     with errors.open("wb") as stderr:
         process = subprocess.Popen(
-            command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, env=_environment()
+            command,
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            env=_environment(),
+            start_new_session=own_session,
         )
     give_up = time.monotonic() + _LONGEST_START
     while not run_file.exists():

@@ -50,7 +50,9 @@ def start(directory: Path) -> int:
         return code
     docker_host = json.loads((directory / engine.RECORD).read_text(encoding="utf-8"))["docker_host"]
     images.load(docker_host, images.runnable(IMAGE))
-    emulator.start(directory)
+    # Ansible calls this from a worker. Where that is still about to end when the play is over, its process group is
+    # terminated, although the task was done: what is to outlive it must not belong to that group.
+    emulator.start(directory, own_session=True)
     return 0
 
 
