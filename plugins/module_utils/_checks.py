@@ -263,6 +263,7 @@ def _tokens(place: Place, declared: Registry, exists: bool | None) -> Row:
     if exists is None:
         return not_checked("token_budget", obj, place.blocked or _UNKNOWN)
     session.check_token_options()
+    session.foresee_keeping(declared.name)
     # Asked first: with that the service's time is known, by which the ledger counts.
     listed = len(session.client.tokens(declared.name)) if exists else 0
     held = bool(exists and session.usable_tokens(declared.name))

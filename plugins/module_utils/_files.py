@@ -101,8 +101,7 @@ def check_target(path: str) -> None:
         directory = os.path.dirname(path) or "."
         if not stat.S_ISDIR(os.stat(directory).st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        _need_access(directory)
 
 
 def set_aside(path: str) -> str:
@@ -122,11 +121,12 @@ def is_private(path: str) -> bool:
 
 
 def private_directory(path: str, create: bool = True) -> None:
-    """Make sure that path is a directory of mode 0700 that belongs to us; its parents are made too.
+    """Make sure that path is a directory of ours, in which we can write and nobody else may; its parents are made too.
 
-    With create=False nothing is written: what is there is checked, and a missing directory is no error.
+    What others may do with it is taken from them; what its owner may do stays as it is. With create=False nothing is
+    written: what is there is checked, and a missing directory is no error.
     Raises FileError when it is a link, not a directory, belongs to somebody else, or is open to others and clearly has
-    another use.
+    another use; with create=True also when it cannot be written in.
     """
     path = os.path.abspath(path)  # without a slash at the end, which would follow a link
     with _failing_as("use the directory", path):
@@ -134,22 +134,57 @@ def private_directory(path: str, create: bool = True) -> None:
             os.makedirs(os.path.dirname(path) or ".", mode=_PRIVATE_DIRECTORY, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 os.mkdir(path, _PRIVATE_DIRECTORY)
-        if os.path.islink(path):
-            raise FileError(f"it is {_LINK}", cure="Name the directory itself.")
+        with contextlib.ExitStack() as opened:
+            try:
+                handle = opened.enter_context(_own_directory(path))
+            except FileNotFoundError:
+                return
+            if create:
+                mode = _mode_to_close(handle)
+                if mode & _NOT_OURS_ALONE:
+                    os.fchmod(handle, mode & ~_NOT_OURS_ALONE)
+                _need_access(path)
+
+
+def check_private_directory(path: str) -> None:
+    """Raise the FileError that private_directory(path) would raise, as far as it can be foreseen without writing."""
+    path = os.path.abspath(path)
+    with _failing_as("use the directory", path):
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with _own_directory(path) as handle:
+                _mode_to_close(handle)
         except FileNotFoundError:
-            return
-        try:
-            found = os.fstat(handle)
-            if found.st_uid != os.geteuid():
-                raise FileError(f"it belongs to user id {found.st_uid}", cure="Name a directory of your own.")
-            if create and stat.S_IMODE(found.st_mode) != _PRIVATE_DIRECTORY:
-                if found.st_mode & stat.S_ISVTX or _has_directories(handle):  # /tmp, a home, a disk: it has other uses
-                    raise FileError(_SHARED, cure="Name a directory that has no other use.")
-                os.fchmod(handle, _PRIVATE_DIRECTORY)
-        finally:
-            os.close(handle)
+            while not os.path.lexists(path):
+                path = os.path.dirname(path)
+        _need_access(path)
+
+
+@contextlib.contextmanager
+def _own_directory(path: str) -> t.Iterator[int]:
+    """A handle of a directory that is no link, and ours."""
+    if os.path.islink(path):
+        raise FileError(f"it is {_LINK}", cure="Name the directory itself.")
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        owner = os.fstat(handle).st_uid
+        if owner != os.geteuid():
+            raise FileError(f"it belongs to user id {owner}", cure="Name a directory of your own.")
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _mode_to_close(handle: int) -> int:
+    """The mode of a directory that may be closed to others; FileError for one that has other uses."""
+    mode = os.fstat(handle).st_mode
+    if mode & _NOT_OURS_ALONE and (mode & stat.S_ISVTX or _has_directories(handle)):  # /tmp, a home, a disk
+        raise FileError(_SHARED, cure="Name a directory that has no other use.")
+    return stat.S_IMODE(mode)
+
+
+def _need_access(directory: str) -> None:
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _has_directories(handle: int) -> bool:

@@ -116,6 +116,8 @@ class RotatedToken(ValidToken):
     def foresee(self, plan: Plan) -> None:
         if self.token is None:
             self.session.foresee_renewal(self.registry, self._replacing)
+        else:
+            self.session.foresee_keeping(self.registry)
 
     def apply(self, plan: Plan) -> t.Iterator[str]:
         if not self.is_handed_over:

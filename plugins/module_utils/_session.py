@@ -290,15 +290,19 @@ class Session:
         return token
 
     def foresee_renewal(self, registry: str, replacing: t.Collection[Secret]) -> None:
-        """Fail as renewed_token() would for want of a free slot. Issues and writes nothing."""
+        """Fail as renewed_token() would, for want of a free slot or of a usable cache. Issues and writes nothing."""
         self.broker.foresee_renewal(registry, replacing=replacing, on_rate_limit=self._policy)
+
+    def foresee_keeping(self, registry: str) -> None:
+        """Fail as it would fail to put a token into the cache, as far as it can be foreseen. Writes nothing."""
+        self.broker.foresee_writing(registry)
 
     @property
     def _policy(self) -> str:
         return self._params["on_rate_limit"]
 
     def foresee_token(self, registry: str) -> None:
-        """Fail as token() would for want of a free slot, as far as the cache can tell. Issues and writes nothing."""
+        """Fail as token() would, for want of a free slot or of a usable cache. Issues and writes nothing."""
         self.broker.foresee(registry, min_remaining=self.min_remaining, on_rate_limit=self._policy)
 
     def usable_tokens(self, registry: str) -> list[Token]:

@@ -22,6 +22,7 @@ import typing as t
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import FileError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._files import (
+    check_private_directory,
     locked,
     private_directory,
     read_bytes,
@@ -67,6 +68,11 @@ class TokenCache:
                 private_directory(self._directory)
                 held.enter_context(locked(self._path, clock=clock, wait=wait))
             yield
+
+    def check_writable(self) -> None:
+        """Raise the FileError of locked() and write(), as far as it can be foreseen without writing."""
+        with _naming_the_option():
+            check_private_directory(self._directory)
 
     def read(self) -> tuple[CacheState, str | None]:
         """What the file holds, and what the user should be told of it; nothing is written, and no lock is needed."""

@@ -170,7 +170,7 @@ class TokenBroker:
         return as_listed(state, listing, self._client.now())
 
     def foresee(self, registry: str, *, min_remaining: datetime.timedelta, on_rate_limit: str = "fail") -> None:
-        """Raise the TokenBudgetExceeded of acquire(), as far as cache and listing can tell.
+        """Raise the TokenBudgetExceeded or FileError of acquire(), as far as cache and listing can tell.
 
         Issues, locks and writes nothing.
         """
@@ -181,7 +181,12 @@ class TokenBroker:
         policy = _renewal_policy(on_rate_limit)
         self._foresee(registry, lambda kept: kept.authorization_token not in replacing, policy)
 
+    def foresee_writing(self, registry: str) -> None:
+        """Raise the FileError of whatever puts a token into the cache, as far as it can be foreseen. Writes nothing."""
+        self._cache(registry).check_writable()
+
     def _foresee(self, registry: str, is_enough: t.Callable[[KeptToken], bool], on_rate_limit: str) -> None:
+        self.foresee_writing(registry)
         state = self._read(registry)
         seen = dataclasses.replace(state, tokens=())
         with contextlib.suppress(NotFound):  # of a registry that an earlier task of the real run may create

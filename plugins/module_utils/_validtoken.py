@@ -213,7 +213,8 @@ class ImportedToken(ValidToken):
         return {self.registry: {"username": TOKEN_USER, "token": _OF_FILE}, **self._wanted_file()}
 
     def foresee(self, plan: Plan) -> None:
-        """What could fail has been read already."""
+        if self.token is None:
+            self.session.foresee_keeping(self.registry)
 
     def apply(self, plan: Plan) -> t.Iterator[str]:
         if self.token is None:

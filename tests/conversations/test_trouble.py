@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import os
 import pathlib
 import re
@@ -23,7 +24,7 @@ import pytest
 
 from tests.support.emulator import RunningEmulator
 from tests.support.failures import assert_failure
-from tests.support.forked import as_nobody
+from tests.support.forked import as_nobody, give_to_nobody
 from tests.support.scripted_server import ScriptedServer, reply
 from tests.support.tasks import WAYS, Account, Run, run_here
 
@@ -855,9 +856,44 @@ def test_xlsx_target_without_permission(registry: Account) -> None:
     with tempfile.TemporaryDirectory() as place:
         os.chmod(place, 0o555)
         dest = f"{place}/token.xlsx"
-        result = as_nobody(lambda: run_here(registry, "jcr_token", {**TOKEN, "dest": dest}))
-        assert_failure(result, "file", f"write '{dest}'", "Permission denied", "Run the task as a user who may do that")
+        for options in ({"check": True}, {}):
+            wish = functools.partial(run_here, registry, "jcr_token", {**TOKEN, "dest": dest}, **options)
+            cure = "Run the task as a user who may do that"
+            assert_failure(as_nobody(wish), "file", f"write '{dest}'", "Permission denied", cure)
         assert os.listdir(place) == []
+    assert calls(registry, "getAuthorizationToken") == 0
+
+
+UNWRITABLE = {
+    "read-only": lambda cache: os.chmod(cache, 0o500),
+    "missing": lambda cache: os.rmdir(cache) or os.chmod(os.path.dirname(cache), 0o555),
+}
+
+
+@pytest.mark.parametrize("make", UNWRITABLE.values(), ids=UNWRITABLE)
+@pytest.mark.parametrize("module", ["jcr_token", "jcr_login", "jcr_preflight"])
+def test_token_cache_without_permission(registry: Account, make: t.Callable[[str], t.Any], module: str) -> None:
+    """Foreseen by check mode and preflight, in the same words; nothing is issued that could not be kept."""
+    with tempfile.TemporaryDirectory() as place:
+        options = {
+            "jcr_token": TOKEN,
+            "jcr_login": {**TOKEN, "config_path": f"{place}/config.json"},
+            "jcr_preflight": {"registries": [{**REGISTRY, "tokens_needed": 1}]},
+        }[module]
+        cache = f"{place}/cache"
+        os.mkdir(cache)
+        give_to_nobody(place, cache)
+        make(cache)
+        before = os.stat(place).st_mode, sorted(os.listdir(place))
+        wish = functools.partial(run_here, registry, module, {**options, "cache": cache})
+        told = [as_nobody(functools.partial(wish, check=check)) for check in (True, False)]
+        assert (os.stat(place).st_mode, sorted(os.listdir(place))) == before
+        os.chmod(place, 0o700)
+    for result in told:
+        assert result["failed"] is True
+        assert f"annot use the directory '{cache}': Permission denied" in result["msg"]
+        assert "named by JCR_TOKEN_CACHE" in result["msg"]
+    assert told[0]["msg"] == told[1]["msg"]
     assert calls(registry, "getAuthorizationToken") == 0
 
 

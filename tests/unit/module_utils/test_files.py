@@ -358,6 +358,60 @@ def test_a_directory_with_another_use_is_not_closed_to_others(tmp_path, mode, in
     assert mode_of(place) == mode
 
 
+@pytest.mark.parametrize(("before", "after"), [(0o500, 0o500), (0o555, 0o500), (0o2770, 0o2700), (0o300, 0o300)])
+def test_what_the_owner_may_do_stays(tmp_path, monkeypatch, before, after):
+    place = tmp_path / "place"
+    place.mkdir()
+    place.chmod(before)
+    monkeypatch.setattr(os, "access", lambda *_arguments: True)
+    _files.private_directory(str(place))
+    assert mode_of(place) == after
+
+
+def in_use(place):
+    (place / "other").mkdir(parents=True)
+    place.chmod(0o755)
+
+
+def a_file(place):
+    place.write_bytes(b"")
+
+
+def a_link(place):
+    (place.parent / "real").mkdir()
+    place.symlink_to("real")
+
+
+@pytest.mark.parametrize(
+    ("make", "path", "cause"),
+    [
+        (in_use, "place", "they would be shut out"),
+        (a_link, "place", "symbolic link"),
+        (a_file, "place", "Not a directory"),
+        (a_file, "place/a/b", "Not a directory"),
+    ],
+)
+def test_a_directory_that_cannot_be_private_is_foreseen(tmp_path, make, path, cause):
+    make(tmp_path / "place")
+    before = sorted((file, mode_of(file)) for file in tmp_path.rglob("*"))
+    for act in (_files.check_private_directory, _files.private_directory):
+        with pytest.raises(FileError, match=cause):
+            act(str(tmp_path / path))
+    assert sorted((file, mode_of(file)) for file in tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("path", [".", "a/b/c"], ids=["there", "missing"])
+def test_a_directory_in_which_nobody_may_write_is_foreseen(tmp_path, monkeypatch, path):
+    asked = []
+    monkeypatch.setattr(os, "access", lambda place, mode: asked.append((place, mode)))
+    with pytest.raises(FileError, match="Permission denied"):
+        _files.check_private_directory(str(tmp_path / path))
+    assert asked == [(str(tmp_path), os.W_OK | os.X_OK)]
+    monkeypatch.undo()
+    _files.check_private_directory(str(tmp_path / path))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("create", [True, False])
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_a_directory_that_is_a_link_is_refused(tmp_path, create, slash):
