@@ -26,6 +26,7 @@ import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ProtocolError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._responsehead import Response
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import Route
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transportfault import unreachable, usual_cure
 
@@ -107,9 +108,7 @@ class Connection(http.client.HTTPConnection):
             login = {"Proxy-Authorization": route.proxy.authorization} if route.proxy.authorization else {}
             self.set_tunnel(f"[{route.host}]" if ":" in route.host else route.host, route.port, login)
 
-    def ask(
-        self, attempt: Attempt, method: str, target: str, *, headers: t.Mapping[str, str], body: t.Any
-    ) -> http.client.HTTPResponse:
+    def ask(self, attempt: Attempt, method: str, target: str, *, headers: t.Mapping[str, str], body: t.Any) -> Response:
         """Send a request; returns its answer as soon as the headers are there."""
         self.attempt = attempt
         try:
@@ -180,8 +179,8 @@ class Connection(http.client.HTTPConnection):
         super().send(data)
         attempt.moved()
 
-    def response_class(self, sock: socket.socket, *args: t.Any, **options: t.Any) -> http.client.HTTPResponse:
-        response = http.client.HTTPResponse(sock, *args, **options)
+    def response_class(self, sock: socket.socket, *args: t.Any, **options: t.Any) -> Response:
+        response = Response(sock, *args, **options)
         response.fp = io.BufferedReader(_LimitedReader(response.fp.detach(), sock, self.attempt))
         return response
 
@@ -213,7 +212,7 @@ class Connections:
             connection.close()
         return Connection(self._route)
 
-    def give_back(self, connection: Connection, response: http.client.HTTPResponse | None) -> None:
+    def give_back(self, connection: Connection, response: Response | None) -> None:
         """Keep a connection if its answer was read to the end, else close it."""
         if response is not None and response.isclosed() and connection.sock is not None:
             self._idle.append(connection)

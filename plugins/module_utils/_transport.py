@@ -29,6 +29,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ProtocolError,
     Unreachable,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._responsehead import Response
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import Route
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transportfault import explain, redirected
 from ansible_collections.jdcloud.jcr.plugins.module_utils._version import COLLECTION_VERSION
@@ -68,25 +69,6 @@ class Answer:
     headers: t.Mapping[str, str]
     body: bytes
     elapsed: float
-
-
-class Headers(dict):
-    """The headers of an answer, found by their names in any case; several of one name are one, with commas between."""
-
-    def __init__(self, pairs: t.Iterable[tuple[str, str]]) -> None:
-        super().__init__()
-        for name, value in pairs:
-            key = name.lower()
-            self[key] = f"{self[key]}, {value}" if key in self else value
-
-    def __getitem__(self, name: str) -> str:
-        return super().__getitem__(name.lower())
-
-    def __contains__(self, name: object) -> bool:
-        return super().__contains__(str(name).lower())
-
-    def get(self, name: str, default: t.Any = None) -> t.Any:
-        return super().get(name.lower(), default)
 
 
 class Transport:
@@ -150,7 +132,7 @@ class Transport:
         with self._watching(attempt):
             started = self._clock.monotonic()
             with self._response(method, path_and_query, headers, body, sign, attempt) as response:
-                answered = Headers(response.getheaders())
+                answered = response.headers
                 if 300 <= response.status < 400 and not redirects:
                     raise redirected(self.host, response.status, answered.get("Location", ""), self._called)
                 content = self._read(response, answered.get("Content-Encoding", "identity"), attempt)
@@ -196,7 +178,7 @@ class Transport:
         body: bytes | Body | None,
         sign: Signer,
         attempt: Attempt,
-    ) -> t.Iterator[http.client.HTTPResponse]:
+    ) -> t.Iterator[Response]:
         """The answer to a request, its body not read yet; afterwards its connection is kept alive, or closed."""
         request = Request(
             method, self.base + path_and_query, path_and_query, headers={**self._headers, **headers}, body=body
@@ -218,7 +200,7 @@ class Transport:
         finally:
             self._connections.give_back(connection, response)
 
-    def _read(self, response: http.client.HTTPResponse, encoding: str, attempt: Attempt) -> bytes:
+    def _read(self, response: Response, encoding: str, attempt: Attempt) -> bytes:
         """The whole body, decompressed."""
         chunks, size = [], 0
         for chunk in _decoded(response, encoding, self.host):
@@ -254,7 +236,7 @@ class Stream:
 
     def __init__(
         self,
-        response: http.client.HTTPResponse,
+        response: Response,
         watching: t.Callable[[], t.ContextManager[None]],
         leave: t.Callable[[], None],
     ) -> None:
@@ -262,7 +244,7 @@ class Stream:
         self._watching = watching
         self._leave = leave
         self.status: int = response.status
-        self.headers: t.Mapping[str, str] = Headers(response.getheaders())
+        self.headers: t.Mapping[str, str] = response.headers
 
     def read(self, count: int) -> bytes:
         """The next bytes as they were sent, at most so many; none at the end. Raises what Transport.send() does."""
@@ -277,7 +259,7 @@ class Stream:
 # --- the body of an answer -------------------------------------------------------------------------------------------
 
 
-def _next_bytes(response: http.client.HTTPResponse, count: int) -> bytes:
+def _next_bytes(response: Response, count: int) -> bytes:
     """As HTTPResponse.read(), which takes a connection that was cut for the end of the body."""
     piece = response.read(count)
     if not piece and response.length:
@@ -285,7 +267,7 @@ def _next_bytes(response: http.client.HTTPResponse, count: int) -> bytes:
     return piece
 
 
-def _decoded(response: http.client.HTTPResponse, encoding: str, host: str) -> t.Iterator[bytes]:
+def _decoded(response: Response, encoding: str, host: str) -> t.Iterator[bytes]:
     """The pieces of a body, decompressed, each of a bounded size; whatever the encoding, no bytes are an empty body."""
     packed = encoding.lower() in ("gzip", "x-gzip")
     unpacker, begun = zlib.decompressobj(_GZIP), False

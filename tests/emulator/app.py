@@ -49,6 +49,7 @@ class Application:
             await _guarded(self._admin(scope, receive, dated))
             return
         entry = self._begin(scope)
+        scope["state"]["entry"] = entry
         received, sent = _counting(entry, receive, dated)
         over = self._emulator.faults.over
         action = self._emulator.faults.take(entry.plane, entry.operation, entry.method, entry.path)

@@ -23,7 +23,7 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 async def read_blob(exchange: Exchange) -> Response:
     """HEAD or GET a blob; GET obeys a single Range."""
     digest = _digest(exchange)
-    size = await in_thread(exchange.emulator.images.blobs.size, exchange.repository_id, digest)
+    size = exchange.emulator.images.blobs.size(exchange.repository_id, digest)
     if size is None:
         raise _unknown(digest)
     headers = {

@@ -4,19 +4,19 @@
 
 """Bodies of requests and answers: small ones whole, large ones in batches with constant memory.
 
-Disk and hashing run in a worker thread, one batch behind the network: hashlib and files let go of the interpreter, so
-one core receives while the other hashes.
+Disk and hashing run in worker threads, one batch behind the network: hashlib and files let go of the interpreter, so
+one core receives while the other hashes. What says how long it is does not come through the event loop (directbody).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
-BATCH_BYTES = 1024 * 1024
+from tests.emulator.directbody import BATCH_BYTES
 
 
 async def read_body(request: Request, limit: int) -> bytes | None:
@@ -29,12 +29,13 @@ async def read_body(request: Request, limit: int) -> bytes | None:
     return bytes(body)
 
 
-async def receive(request: Request, write: Callable[[list[bytes]], None]) -> None:
+async def receive(request: Request, write: Callable[[list[Any]], None]) -> None:
     """Hand the body to a blocking writer, in order, in batches.
 
     What arrived before a client went away is written too, so that it can go on from there; then ClientDisconnect is
     raised. An OSError of the writer is raised as it is.
     """
+    missing = int(request.headers.get("content-length", "0"))
     batch: list[bytes] = []
     held = 0
     writing: asyncio.Task[None] | None = None
@@ -42,16 +43,29 @@ async def receive(request: Request, write: Callable[[list[bytes]], None]) -> Non
         async for piece in request.stream():
             batch.append(piece)
             held += len(piece)
-            if held >= BATCH_BYTES:
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(asyncio.to_thread(write, batch))
-                batch, held = [], 0
+            missing -= len(piece)
+            if held < BATCH_BYTES and missing < BATCH_BYTES:
+                continue
+            if writing is not None:
+                await writing
+            writing = asyncio.create_task(asyncio.to_thread(write, batch))
+            batch, held = [], 0
+            if missing >= BATCH_BYTES:
+                await writing
+                await _receive_directly(request, missing, write)
+                return
     finally:
         if writing is not None:
             await writing
         if held:
             await asyncio.to_thread(write, batch)
+
+
+async def _receive_directly(request: Request, missing: int, write: Callable[[list[Any]], None]) -> None:
+    received = await request.scope["state"]["connection"].receive_directly(missing, write)
+    request.scope["state"]["entry"].bytes_received += received
+    if received < missing:
+        raise ClientDisconnect
 
 
 async def send_file(file: BinaryIO, length: int) -> AsyncIterator[bytes]:

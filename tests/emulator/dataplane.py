@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from tests.emulator import blobroutes, manifestroutes
-from tests.emulator.exchange import Exchange, in_thread, json
+from tests.emulator.exchange import Exchange, json
 from tests.emulator.registryaccess import TOKEN_PATH, admit, issue_bearer
 from tests.emulator.registryerrors import RegistryError
 from tests.emulator.uploadroutes import UploadRoutes
@@ -98,7 +98,7 @@ class Endpoint:
         # A push begins with an upload, or with a manifest if all of its blobs are there.
         create = request.method == "POST" or (request.method == "PUT" and "reference" in request.path_params)
         repository = request.path_params.get("repository")
-        admission = await in_thread(admit, self._emulator, request, repository, create=create)
+        admission = admit(self._emulator, request, repository, create=create)
         if handler is None:
             raise self._no_handler(request)
         return await handler(Exchange(self._emulator, request, admission))

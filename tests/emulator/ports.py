@@ -11,9 +11,12 @@ import socket
 import struct
 import typing as t
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from tests.emulator import directbody
 
 HOST = "127.0.0.1"
 # Longer than any client keeps an idle connection, so that a kept one never dies under a request by accident.
@@ -90,6 +93,22 @@ class Protocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         if not self.cycle.body:
             self.cycle.body = b""  # bytes instead of Uvicorn's bytearray: what is added to none of them stays itself
         super().on_body(body)
+
+    async def receive_directly(self, count: int, take: directbody.Take) -> int:
+        """Receive the last C(count) bytes of a body past loop and parser; how many came (see directbody)."""
+        self.flow.pause_reading()
+        parsed, self.cycle.body = bytes(self.cycle.body), b""
+        if parsed:
+            await asyncio.to_thread(take, [parsed])
+        sock = self.transport.get_extra_info("socket")
+        left = count - len(parsed)
+        received = await asyncio.wrap_future(directbody.start(sock, left, take, self.transport.is_closing))
+        if self.parser is not None:
+            # The old one still waits for this body; what comes next is another request.
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.flow.resume_reading()
+        return len(parsed) + received
 
     def reset(self) -> None:
         """Break the connection at once with a TCP reset; what was not sent yet is lost."""

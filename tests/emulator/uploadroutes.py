@@ -95,7 +95,7 @@ class UploadRoutes:
             message = f"another request is busy with upload {upload_id!r}; ask again later"
             raise RegistryError("BLOB_UPLOAD_INVALID", message, status=409) from None
         try:
-            yield await in_thread(exchange.emulator.images.uploads.find, exchange.repository_id, upload_id)
+            yield exchange.emulator.images.uploads.find(exchange.repository_id, upload_id)
         finally:
             lock.release()
 

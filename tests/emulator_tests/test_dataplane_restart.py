@@ -70,7 +70,22 @@ def test_killed_while_it_receives(tmp_path: Path) -> None:
         assert again.finish_upload(location, digest_of(content), content[received:]).status_code == 201
 
 
-def test_memory_does_not_grow_with_the_blob(tmp_path: Path) -> None:
+class OfKnownLength:
+    """A body that tells how long it is; without that, it is sent in chunks."""
+
+    def __init__(self, pieces: t.Iterator[bytes], length: int) -> None:
+        self._pieces = pieces
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> t.Iterator[bytes]:
+        return self._pieces
+
+
+@pytest.mark.parametrize("length", ["known", "unknown"])
+def test_memory_does_not_grow_with_the_blob(tmp_path: Path, length: str) -> None:
     piece = os.urandom(4 * MEGABYTE)
     number = 50
     with start(tmp_path) as emulator:
@@ -85,7 +100,8 @@ def test_memory_does_not_grow_with_the_blob(tmp_path: Path) -> None:
                 yield piece
 
         location = registry.start_upload(REPOSITORY)
-        assert registry.call("PATCH", location, data=body()).status_code == 202
+        content = OfKnownLength(body(), number * len(piece)) if length == "known" else body()
+        assert registry.call("PATCH", location, data=content).status_code == 202
         digest = f"sha256:{sent.hexdigest()}"
         assert registry.finish_upload(location, digest).status_code == 201
         with registry.call("GET", f"{REPOSITORY}/blobs/{digest}", stream=True) as answer:

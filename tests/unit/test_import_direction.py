@@ -63,7 +63,7 @@ LAYERS = (
     ("_credentials",),
     ("_transport", "_files", "_asuser", "_configjson"),
     ("_connection", "_tokenstate"),
-    ("_transportfault",),
+    ("_transportfault", "_responsehead"),
     ("_route",),
     ("_secrets",),
     ("_deletions",),
@@ -89,7 +89,15 @@ FOREIGN = {
 LIBRARIES = ("certifi", "requests", "urllib3", "docker", "openpyxl")
 # The parts of the standard library that speak to the network, and who may use them.
 NETWORK = ("ftplib", "http", "smtplib", "socket", "socketserver", "ssl", "telnetlib", "urllib.request", "xmlrpc")
-ON_THE_NETWORK = ("_transport", "_connection", "_transportfault", "_route", "_engineclient", "_enginefault")
+ON_THE_NETWORK = (
+    "_transport",
+    "_connection",
+    "_responsehead",
+    "_transportfault",
+    "_route",
+    "_engineclient",
+    "_enginefault",
+)
 # Parts of one file's work: nobody else may reach the network through them.
 PARTS = {
     "_connection": ("_transport",),
