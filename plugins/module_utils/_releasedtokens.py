@@ -29,7 +29,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import MAY_BE_
 
 
 class ReleasedTokens(ServiceResource):
-    """C(state=absent). The keys of the state are the fingerprints of the tokens that are to go."""
+    """C(state=absent). The keys of the state are the ids of the tokens that are to go, as jcr_token_info tells them."""
 
     shown = ("expires_at",)
 
@@ -70,8 +70,9 @@ class ReleasedTokens(ServiceResource):
             token = listed["authorization_token"]
             if self._is_doomed(token, ours):
                 self.host.keep_secret(token)
-                self.doomed[token.fingerprint()] = token
-                state[token.fingerprint()] = {"expires_at": moment(listed["expires_at"])}
+                key = f"token {token.fingerprint()}"
+                self.doomed[key] = token
+                state[key] = {"expires_at": moment(listed["expires_at"])}
         if not self.doomed:
             self._look_elsewhere()
         return state
@@ -121,9 +122,9 @@ class ReleasedTokens(ServiceResource):
             self.session.broker.release_all(self.registry)
             yield from doomed
             return
-        for fingerprint in doomed:
-            self.session.broker.release(self.registry, self.doomed[fingerprint])
-            yield fingerprint
+        for key in doomed:
+            self.session.broker.release(self.registry, self.doomed[key])
+            yield key
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
         released = sum(change.action != NONE for change in plan.changes)

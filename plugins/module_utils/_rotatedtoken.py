@@ -29,19 +29,18 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._session import moment
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import MAY_BE_FOREIGN, Token
 from ansible_collections.jdcloud.jcr.plugins.module_utils._validtoken import ValidToken
 
-_NEW = "a new token"
-
 
 class RotatedToken(ValidToken):
-    """The keys of the state are the registry, the C(dest) file if one is wanted, and the old tokens' fingerprints."""
+    """The keys of the state are the registry, the C(dest) file if one is wanted, and the old tokens by their ids."""
 
     shown = ("username", "token", "expires_at")
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
-        self.old: dict[str, Token] | None = None  # by fingerprint, as they were when the task began
+        self.old: dict[str, Token] | None = None  # as they were when the task began, by what the diff calls them
         self.spared: list[Token] = []  # old ones, too, but perhaps somebody else's: replaced, and not released
         self.is_handed_over = False
+        self._new = ""  # what the diff says of the token that all tasks will use
 
     def purpose(self) -> tuple[str, str]:
         return "rotate the token", f"of registry '{self.registry}'{self.place}"
@@ -59,12 +58,19 @@ class RotatedToken(ValidToken):
             old = [token for token in owned if not token.unfinished and not token.found]
             self.spared = [token for token in owned if not token.unfinished and token.found]
             self._tell_of_spared()
-            self.old = {token.authorization_token.fingerprint(): token for token in old}
+            # The id is that of jcr_token_info.
+            self.old = {f"old token {token.authorization_token.fingerprint()}": token for token in old}
+            self._new = self._expected()
             listed = {token.authorization_token for token in owned}
         else:
             listed = {entry["authorization_token"] for entry in self.session.client.tokens(self.registry)}
             self._follow(listed)
         return {self.registry: self._current(listed), **self._new_file_state(), **self._old_states(listed)}
+
+    def _expected(self) -> str:
+        if self.token is None:
+            return f"a new token, valid for {self.params['hours']} hours"
+        return f"the new token of a rotation that did not end, valid until {moment(self.token.expires_at)}"
 
     def _tell_of_spared(self) -> None:
         for token in self.spared:
@@ -86,7 +92,7 @@ class RotatedToken(ValidToken):
     def _current(self, listed: t.Collection[Secret]) -> dict[str, t.Any] | None:
         """The token that other tasks use now."""
         if self.is_handed_over:
-            return {"username": TOKEN_USER, "token": _NEW} if self.token.authorization_token in listed else None
+            return {"username": TOKEN_USER, "token": self._new} if self.token.authorization_token in listed else None
         replaced = [*self.old.values(), *self.spared]
         if not replaced:
             return None
@@ -98,16 +104,16 @@ class RotatedToken(ValidToken):
 
     def _old_states(self, listed: t.Collection[Secret]) -> dict[str, t.Any]:
         return {
-            fingerprint: {"expires_at": moment(token.expires_at)} if token.authorization_token in listed else None
-            for fingerprint, token in self.old.items()
+            key: {"expires_at": moment(token.expires_at)} if token.authorization_token in listed else None
+            for key, token in self.old.items()
         }
 
     def want(self, before: State) -> State:
-        wanted = {self.registry: {"username": TOKEN_USER, "token": _NEW}, **self._wanted_file()}
+        wanted = {self.registry: {"username": TOKEN_USER, "token": self._new}, **self._wanted_file()}
         return {**wanted, **dict.fromkeys(self.old)}
 
     def _content(self) -> str:
-        return _NEW
+        return self._new
 
     @property
     def _replacing(self) -> set[Secret]:
@@ -152,20 +158,20 @@ class RotatedToken(ValidToken):
     def _release(self, doomed: list[str]) -> t.Iterator[str]:
         """Release the old tokens, each one that can be; raises the first failure in the end."""
         failures: dict[str, JcrError] = {}
-        for fingerprint in doomed:
+        for key in doomed:
             try:
-                self.session.broker.release(self.registry, self.old[fingerprint].authorization_token)
+                self.session.broker.release(self.registry, self.old[key].authorization_token)
             except UnknownOutcome:  # reading settles it, and the runner comes back for the others
                 raise
             except JcrError as error:
-                failures[fingerprint] = error
+                failures[key] = error
             else:
-                yield fingerprint
+                yield key
         if failures:
             raise self._unreleased(failures)
 
     def _unreleased(self, failures: t.Mapping[str, JcrError]) -> JcrError:
-        expiries = ", ".join(str(moment(self.old[fingerprint].expires_at)) for fingerprint in failures)
+        expiries = ", ".join(str(moment(self.old[key].expires_at)) for key in failures)
         error = next(iter(failures.values()))
         error.cause += (
             f"; the new token is in use, but {len(failures)} of {len(self.old)} old ones could not be released and "

@@ -92,12 +92,26 @@ def assert_converged(account: Account, run: Run, *, issued: int) -> None:
 def test_a_rotation_is_predicted_and_done(account: Account, run: Run, tmp_path: pathlib.Path) -> None:
     dest = str(tmp_path / "token.xlsx")
     old = password(account, dest=dest)
+    made = ok(run(account, "jcr_token", TOKEN))
+    (listed,) = ok(run(account, "jcr_token_info", TOKEN))["tokens"]
     before = writes(account)
     predicted = ok(run(account, "jcr_token", {**ROTATED, "dest": dest}, check=True))
     assert (writes(account), valid(account)) == (before, [old])
     done = ok(run(account, "jcr_token", {**ROTATED, "dest": dest}))
     assert predicted["changed"] is done["changed"] is True
     assert predicted["diff"] == done["diff"]
+    expiry = made["token"]["expires_at"]
+    what = {"before_header": done["diff"]["before_header"], "after_header": done["diff"]["after_header"]}
+    new_one = "a new token, valid for 12 hours"
+    assert done["diff"] == {
+        **what,
+        "before": {
+            "myregistry": {"username": "jdcloud", "token": f"valid until {expiry}"},
+            dest: {"token": "another token"},
+            f"old token {listed['id']}": {"expires_at": expiry},
+        },
+        "after": {"myregistry": {"username": "jdcloud", "token": new_one}, dest: {"token": new_one}},
+    }
     assert predicted["released"] == done["released"] == 1
     assert predicted["token"].keys() == done["token"].keys()
     assert (done["token"]["issued"], done["token"]["source"]) == (True, "api")
