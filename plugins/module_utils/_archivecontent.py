@@ -12,7 +12,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ImageNotFound
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import INDEXES
 
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
@@ -43,8 +42,6 @@ class ArchiveContent:
         short = f" ({image['config_digest'][:19]})" if image["config_digest"] else ""
         told = {"digest": image["digest"] or f"content of {self._path}{short}"}
         told.update({name: image[name] for name in ("media_type", "size") if image.get(name) is not None})
-        if image.get("media_type") in INDEXES:
-            told["platforms"] = image["platforms"]
         return told
 
     @property

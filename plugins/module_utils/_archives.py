@@ -17,17 +17,15 @@ import typing as t
 from ansible_collections.jdcloud.jcr.plugins.module_utils._archive import open_archive
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerarchive import DockerArchive
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ContentMismatch, ImageInvalid, JcrError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ContentMismatch, JcrError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
     DOCKER_MANIFEST,
     MAX_DOCUMENT,
     Descriptor,
     Image,
     ImageSource,
-    parse_document,
-    platform_name,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import walk
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import platforms_of, walk
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
 from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
@@ -66,7 +64,7 @@ class Archives:
                 "config_digest": image.config_digest,
                 "media_type": image.root.media_type,
                 "size": image.size if known else None,
-                "platforms": list(image.platforms) or _own_platform(source, image),
+                "platforms": platforms_of(image, source.open),
                 "layers": layers if known else None,
             }
 
@@ -135,20 +133,6 @@ def _check_presence(source: ImageSource, image: Image) -> None:
     """Every blob has to be there, in its size; its bytes are proven when they are sent, and not read twice."""
     for blob in image.blobs:
         source.open(blob).close()
-
-
-def _own_platform(source: ImageSource, image: Image) -> list[str]:
-    """The platform of an image that is no index, as its config tells it; none where it does not."""
-    config = next((blob for blob in image.blobs if blob.digest == image.config_digest), None)
-    if config is None or config.size > MAX_DOCUMENT:
-        return []
-    with source.open(config) as reader:
-        content = reader.read(config.size)
-    try:
-        name = platform_name(parse_document(content, f"config {config.digest}"))
-    except ImageInvalid:  # an artifact's config can be anything
-        name = None
-    return [name] if name else []
 
 
 def _expanded(path: str) -> str:

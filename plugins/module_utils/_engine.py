@@ -33,6 +33,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     RuleError,
     TransferFailed,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import platform_name
 from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import LayerLog, Progress
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
@@ -62,8 +63,9 @@ class Engine:
     def inspect(self, reference: str) -> dict[str, t.Any] | None:
         """An image by name, digest or id; None if the engine does not have it.
 
-        C(id), C(repo_digests), C(repo_tags), C(diff_ids) of its layers, C(size) in bytes, C(os), C(architecture),
-        C(created), and C(pushed_as), the digest that a push gives it if that is known to be another one.
+        C(id), C(repo_digests), C(repo_tags), C(diff_ids) of its layers, C(size) in bytes, C(platforms) that the
+        engine has of it, C(created), and C(pushed_as), the digest that a push gives it if that is known to be another
+        one.
         """
         found = self._call(lambda client: client.inspect_in_full(reference), missing=None)
         return found and {
@@ -72,8 +74,7 @@ class Engine:
             "repo_tags": found.get("RepoTags") or [],
             "diff_ids": (found.get("RootFS") or {}).get("Layers") or [],
             "size": found.get("Size"),
-            "os": found.get("Os"),
-            "architecture": found.get("Architecture"),
+            "platforms": _platforms(found),
             "created": found.get("Created"),
             "pushed_as": lone_image(found.get("Manifests") or []),
         }
@@ -188,14 +189,28 @@ class Engine:
             raise cannot_connect(error, self.address.docker_host) from error
 
 
+def _platforms(found: t.Mapping[str, t.Any]) -> list[str]:
+    """For which platforms an engine has an image; of an index, only dockerd 28 and newer tell of more than one."""
+    images = [manifest for manifest in found.get("Manifests") or [] if _is_image(manifest)]
+    told = [(manifest.get("ImageData") or {}).get("Platform") for manifest in images] or [
+        {name.lower(): found.get(name) for name in ("Os", "Architecture", "Variant")}
+    ]
+    return list(dict.fromkeys(filter(None, map(platform_name, told))))
+
+
 def lone_image(manifests: t.Sequence[t.Mapping[str, t.Any]]) -> str | None:
     """The digest of the one image that an engine has of an index for several platforms; None if it has all, or more.
 
     That is what it pushes in the place of the index (dockerd 28 with containerd's image store).
     """
     missing = [manifest for manifest in manifests if not manifest.get("Available")]
-    images = [manifest for manifest in manifests if manifest.get("Available") and manifest.get("Kind") == "image"]
+    images = list(filter(_is_image, manifests))
     return images[0].get("ID") if missing and len(images) == 1 else None
+
+
+def _is_image(manifest: t.Mapping[str, t.Any]) -> bool:
+    """Whether this entry of an index is an image that the engine has."""
+    return bool(manifest.get("Available")) and manifest.get("Kind") == "image"
 
 
 def _tagged(reference: str, act: str) -> ImageReference:

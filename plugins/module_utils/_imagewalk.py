@@ -13,21 +13,25 @@ same choice always makes the same digest.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ImageNotFound, RuleError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ImageInvalid, ImageNotFound, RuleError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
     ABOUT,
+    MAX_DOCUMENT,
     Descriptor,
     Document,
     Image,
     ImageSource,
     invalid,
+    parse_document,
+    platform_name,
     shown,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._manifestreader import ManifestReader
+from ansible_collections.jdcloud.jcr.plugins.module_utils._manifestreader import ManifestReader, read_blob
 
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_.-]+(?:/[a-z0-9_.-]+)?")
 _USUAL_VARIANT = {"arm64": "v8", "amd64": "v1"}  # named or not, these are the same platform
@@ -55,6 +59,22 @@ def walk(source: ImageSource, platforms: t.Sequence[str] | None = None) -> Image
         tuple(dict.fromkeys(name for name in named if name)),
         None if root.is_index else reader.config(root).digest,
     )
+
+
+def platforms_of(image: Image, open_blob: t.Callable[[Descriptor], t.BinaryIO]) -> list[str]:
+    """For which platforms an image is: as an index says, or else its config, which is read for it.
+
+    None where neither tells: the config of an artifact can be anything.
+    """
+    named = list(image.platforms) or list(filter(None, [image.root.platform_name]))
+    config = next((blob for blob in image.blobs if blob.digest == image.config_digest), None)
+    if named or config is None or config.size > MAX_DOCUMENT:
+        return named
+    with open_blob(config) as reader:
+        content = read_blob(reader, config.size)
+    with contextlib.suppress(ImageInvalid):
+        named.extend(filter(None, [platform_name(parse_document(content, f"config {config.digest}"))]))
+    return named
 
 
 def checked_platform(name: str) -> str:

@@ -53,8 +53,7 @@ class LocalContent:
 
     @property
     def platforms(self) -> list[str]:
-        names = [self._image[key] for key in ("os", "architecture")] if self._image else []
-        return ["/".join(names)] if names and all(names) else []
+        return self._image["platforms"] if self._image else []
 
     @property
     def digests(self) -> list[str]:

@@ -110,7 +110,7 @@ class ManifestReader:
         if config.size > MAX_DOCUMENT:
             raise invalid(f"config {config.digest} is larger than {MAX_DOCUMENT} bytes")
         with self._source.open(config) as reader:
-            content = _read(reader, MAX_DOCUMENT)
+            content = read_blob(reader, MAX_DOCUMENT)
         try:
             return platform_name(parse_document(content, f"config {config.digest}"))
         except ImageInvalid:
@@ -139,7 +139,7 @@ class ManifestReader:
         return content
 
 
-def _read(reader: t.BinaryIO, limit: int) -> bytes:
+def read_blob(reader: t.BinaryIO, limit: int) -> bytes:
     """All of it, or somewhat more than the limit."""
     pieces: list[bytes] = []
     while sum(map(len, pieces)) <= limit:

@@ -148,8 +148,14 @@ class PushedImage(ImageResource):
         return wanted
 
     def _facts(self) -> dict[str, t.Any]:
-        """What is known beforehand of what the tags will stand for."""
-        return told(self.there) if self.there else self.content.facts
+        """What is known beforehand of what the tags will stand for.
+
+        The platforms of a single image are in its config, which the content may have seen, and the service does not
+        tell; those of an index in an index neither.
+        """
+        facts = told(self.there) if self.there else self.content.facts
+        platforms = max(facts.get("platforms", []), self.content.platforms, key=len)
+        return {**facts, "platforms": platforms} if platforms else facts
 
     def _need_room(self, before: State) -> None:
         if before[self.repository_key] is None and self.session.registry_host(self.registry) and not self.writing:
@@ -219,9 +225,9 @@ class PushedImage(ImageResource):
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
         result = super().result(plan, after)
         image, facts = result["image"], self._facts()
-        for name in ("media_type", "size", "platforms"):
+        for name in ("media_type", "size"):
             image[name] = image[name] or facts.get(name)
-        image["platforms"] = image["platforms"] or self.content.platforms
+        image["platforms"] = max(image["platforms"], facts.get("platforms", []), key=len)
         actions = {change.key: change.action for change in plan.changes}
         created = actions.get(self.repository_key, NONE) != NONE
         return {**result, "transfer": self._transfer_told(image["digest"]), "created_repository": created}

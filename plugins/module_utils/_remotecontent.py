@@ -28,7 +28,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
     Image,
     ImageSource,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import walk
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import platforms_of, walk
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
@@ -60,6 +60,7 @@ class RemoteContent:
         self._place: OwnPlace | ForeignPlace | None = None
         self._found: dict[str, t.Any] | None = None  # what the service tells of an image in an own place
         self._image: Image | None = None  # what the manifests tell
+        self.platforms: list[str] = []  # where they can be told without a token
         self.digest: str | None = None
 
     def check(self) -> None:
@@ -80,13 +81,9 @@ class RemoteContent:
         source: t.Mapping[str, t.Any] = self._found if self._found and self.digest else {}
         if self._image:
             image = self._image
-            source = {"media_type": image.root.media_type, "size": image.size, "platforms": list(image.platforms)}
-        told = {name: source[name] for name in ("media_type", "size", "platforms") if source.get(name)}
+            source = {"media_type": image.root.media_type, "size": image.size}
+        told = {name: source[name] for name in ("media_type", "size") if source.get(name)}
         return {"digest": self.digest or f"content of {self._name}", **told}
-
-    @property
-    def platforms(self) -> list[str]:
-        return self.facts.get("platforms", [])
 
     @property
     def digests(self) -> list[str]:
@@ -121,7 +118,7 @@ class RemoteContent:
         if self._found is None:
             return
         if not self._platforms or self._is_single:
-            self.digest = self._found["digest"]
+            self.digest, self.platforms = self._found["digest"], self._found["platforms"]
             return
         with contextlib.suppress(_NotTold, ContentMismatch):
             self._take(walk(_Described(self._found, place.session.client), self._platforms))
@@ -155,12 +152,20 @@ class RemoteContent:
             error.cure = "Give the login of that registry by from_username and from_password, or check it."
             raise
 
+    def _look_closer_at_foreign(self, place: ForeignPlace) -> None:
+        if not self._image:
+            self._read_foreign(place)
+        if not self.platforms:
+            with place.opened() as repository:
+                self.platforms = platforms_of(self._image, repository.open_blob)
+
     def _read_manifests(self, opened: t.ContextManager[Repository], reference: str) -> None:
         with opened as repository:
             self._take(walk(_source(repository, reference), self._platforms))
 
     def _take(self, image: Image) -> None:
         self._image, self.digest = image, image.root.digest
+        self.platforms = list(image.platforms) or list(filter(None, [image.root.platform_name]))
 
     def need(self) -> None:
         """The image must exist, or be foreseen in check mode."""
@@ -172,9 +177,10 @@ class RemoteContent:
             )
 
     def look_closer(self, there: t.Mapping[str, t.Any] | None) -> None:
-        """Read what only matters now: the manifests of a digest elsewhere, or whether an image is of the platform."""
-        if isinstance(self._place, ForeignPlace) and not there and not self._image:
-            self._read_foreign(self._place)
+        """Read what only matters now: of an image elsewhere its manifests and its platform, and of one in an own place
+        whether it is of the platform that is wanted."""
+        if isinstance(self._place, ForeignPlace) and not there:
+            self._look_closer_at_foreign(self._place)
         elif isinstance(self._place, OwnPlace) and self._platforms and self._is_single:
             opened = self._opened_to_look(self._place)
             if opened:

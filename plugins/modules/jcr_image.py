@@ -478,7 +478,15 @@ image:
       type: int
       sample: 28861712
     platforms:
-      description: For which platforms it is, each as C(os/architecture[/variant]); empty where that is not known.
+      description:
+        - For which platforms it is, each as C(os/architecture[/variant]); empty where that is not known.
+        - The platform of an image that is no index is in its config. It is known of a O(source), of an O(archive), of
+          what O(platforms) has chosen, and of a O(from_image) of others when it is copied. Of an image in a registry of
+          the account it is not, since reading a config takes a token; M(jdcloud.jcr.jcr_image_info) does so with
+          O(jdcloud.jcr.jcr_image_info#module:config=true).
+        - Of an index in an index, the service tells nothing; in an O(archive) and in the registries of others, it is
+          read.
+        - The diff tells the same, and of the image that a tag stood for before, what the service tells.
       returned: always
       type: list
       elements: str

@@ -214,7 +214,8 @@ images:
       sample: null
     platforms:
       description:
-        - The platforms of an index, C(os/architecture) or C(os/architecture/variant).
+        - The platforms of an index, C(os/architecture) or C(os/architecture/variant); of an index in it, nothing is
+          known.
         - A plain image tells its platform in its config only, and has an empty list here without O(config).
       returned: always
       type: list

@@ -247,7 +247,9 @@ def test_the_diff_tells_what_is_known(world: World) -> None:
     world.put("two", "latest")
     one, two, both = (world.images[name].root for name in ("one", "two", "both"))
     diff = world.image({"archive": world.archives["one"]}, check=True)["diff"]
-    assert diff["before"]["latest"].keys() == diff["after"]["latest"].keys() == {"digest", "media_type", "size"}
+    assert diff["before"]["latest"].keys() == {"digest", "media_type", "size"}, "its config would cost a token"
+    assert diff["after"]["latest"].keys() == {"digest", "media_type", "size", "platforms"}
+    assert diff["after"]["latest"]["platforms"] == ["linux/amd64"], "its config is at hand"
     assert (diff["before"]["latest"]["digest"], diff["after"]["latest"]["digest"]) == (two.digest, one.digest)
     assert diff["after"]["latest"]["size"] > sum(SIZES)
     after = world.image({"archive": world.archives["both"]}, check=True)["diff"]["after"]["latest"]
@@ -266,6 +268,42 @@ def test_the_diff_tells_of_a_digest_elsewhere(world: World) -> None:
     unread = {"from_image": wish["from_image"].replace(world.foreign, "127.0.0.1:1"), "retries": 0}
     assert world.image(unread)["changed"] is False
     assert world.image({**unread, "tag": "again"})["changed"] is True, "only its manifest is put"
+
+
+def platforms_told(world: World, options: dict[str, t.Any]) -> list[str]:
+    """The platforms that a push tells of: the prediction, the run, and their diffs."""
+    predicted, done = world.image(options, check=True), world.image(options)
+    assert predicted["diff"] == done["diff"] and predicted["image"] == done["image"]
+    platforms = done["image"]["platforms"]
+    assert done["diff"]["after"][options["tag"]].get("platforms", []) == platforms
+    return platforms
+
+
+def test_platforms_are_told_where_that_costs_no_token(world: World) -> None:
+    index = f"{world.foreign}/base/both"
+    for tag, options, platforms in (
+        ("a", {"archive": world.archives["one"]}, ["linux/amd64"]),
+        ("b", {"archive": world.archives["both"], "platforms": [PLATFORM]}, [PLATFORM]),
+        ("c", {"from_image": f"{index}@{world.foreign_child}"}, [PLATFORM]),
+        ("d", {"from_image": f"{index}:1", "platforms": ["linux/amd64"]}, ["linux/amd64"]),
+    ):
+        assert platforms_told(world, {**options, "tag": tag}) == platforms, tag
+    both = copied(world, "both")
+    assert platforms_told(world, {"from_image": both, "tag": "e"}) == ["linux/amd64", PLATFORM]
+    assert platforms_told(world, {"from_image": both, "platforms": [PLATFORM], "tag": "f"}) == [PLATFORM]
+    assert platforms_told(world, {"from_image": copied(world, "two"), "tag": "g"}) == []
+
+
+def test_platforms_of_an_index_in_an_index(world: World) -> None:
+    """The service tells those of its direct children only, an archive all of them."""
+    store = archives.Store()
+    inner = store.index(store.image("one"), store.image("two", "linux/arm64/v8"))
+    root = store.index(inner, store.image("three", "linux/s390x"))
+    layout = archives.write_folder(world.place / "nested", store.layout(root))
+    everything = ["linux/amd64", "linux/arm64/v8", "linux/s390x"]
+    assert platforms_told(world, {"archive": str(layout), "tag": "nested"}) == everything
+    assert platforms_told(world, {"archive": str(layout), "tag": "again"}) == everything
+    assert platforms_told(world, {"from_image": f"{REPOSITORY}:nested", "tag": "copied"}) == ["linux/s390x"]
 
 
 # --- platforms of images in registries of the account -----------------------------------------------------------------

@@ -421,7 +421,9 @@ def test_several_tags_are_one_push(world: World) -> None:
     assert [e["operation"] for e in world.log()[start:]].count("getManifest") == 1
     assert len(set(world.remote().values())) == 1
     assert {f"{world.name}:{tag}" for tag in "abc"} <= set(world.client.inspect_image(ONE)["RepoTags"])
-    assert done["image"]["platforms"] == [f"linux/{world.client.inspect_image(ONE)['Architecture']}"]
+    told = [f"linux/{world.client.inspect_image(ONE)['Architecture']}"]
+    assert done["image"]["platforms"] == told
+    assert [done["diff"]["after"][tag]["platforms"] for tag in "abc"] == [told] * 3
 
 
 @pytest.mark.parametrize("state", ["another tag", "no tag any more"])

@@ -486,7 +486,7 @@ def test_a_pull_that_is_refused(status, text, error):
 
 def test_inspect():
     raw = {"Id": IMAGE_ID, "RepoTags": None, "RepoDigests": [f"{NAME}@{DIGEST}"], "Size": 159, "Os": "linux"}
-    raw |= {"Architecture": "amd64", "Created": "1970-01-01T00:00:00Z", "RootFS": {"Layers": [OTHER]}}
+    raw |= {"Architecture": "arm64", "Variant": "v8", "Created": "1970-01-01T00:00:00Z", "RootFS": {"Layers": [OTHER]}}
     with ScriptedServer(VERSION, reply(200, raw)) as server:
         assert engine_at(server).inspect(REFERENCE) == {
             "id": IMAGE_ID,
@@ -494,8 +494,7 @@ def test_inspect():
             "repo_tags": [],
             "diff_ids": [OTHER],
             "size": 159,
-            "os": "linux",
-            "architecture": "amd64",
+            "platforms": ["linux/arm64/v8"],
             "created": "1970-01-01T00:00:00Z",
             "pushed_as": None,
         }
@@ -541,6 +540,12 @@ def part(digest, available=True, kind="image"):
     return {"ID": digest, "Available": available, "Kind": kind}
 
 
+def part_of(*platform):
+    """Such an entry with its platform."""
+    names = dict(zip(("os", "architecture", "variant"), platform, strict=False))
+    return {**part(DIGEST), "ImageData": {"Platform": names}}
+
+
 @pytest.mark.parametrize(
     ("manifests", "digest"),
     [
@@ -555,6 +560,33 @@ def part(digest, available=True, kind="image"):
 )
 def test_what_is_pushed_of_an_index(manifests, digest):
     assert lone_image(manifests) == digest
+
+
+@pytest.mark.parametrize(
+    ("told", "platforms"),
+    [
+        ({}, []),
+        ({"Os": "linux", "Architecture": "amd64", "Variant": ""}, ["linux/amd64"]),
+        ({"Os": "linux", "Architecture": "", "Variant": "v8"}, []),
+        ({"Os": "linux", "Architecture": "amd64", "Manifests": None}, ["linux/amd64"]),
+        (
+            {
+                "Os": "linux",
+                "Architecture": "amd64",
+                "Manifests": [
+                    part_of("linux", "amd64"),
+                    part_of("linux", "arm64", "v8"),
+                    {**part_of("linux", "s390x"), "Available": False},
+                    {**part_of("unknown", "unknown"), "Kind": "attestation"},
+                ],
+            },
+            ["linux/amd64", "linux/arm64/v8"],
+        ),
+    ],
+)
+def test_platforms_of_an_image(told, platforms):
+    with ScriptedServer(VERSION, reply(200, {"Id": IMAGE_ID, **told})) as server:
+        assert engine_at(server).inspect(REFERENCE)["platforms"] == platforms
 
 
 # --- engines that cannot be reached ----------------------------------------------------------------------------------
