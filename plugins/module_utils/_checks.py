@@ -264,8 +264,7 @@ def _tokens(place: Place, declared: Registry, exists: bool | None) -> Row:
         return not_checked("token_budget", obj, place.blocked or _UNKNOWN)
     session.check_token_options()
     session.foresee_keeping(declared.name)
-    # Asked first: with that the service's time is known, by which the ledger counts.
-    listed = len(session.client.tokens(declared.name)) if exists else 0
+    # Asked first: the answer tells the service's time, by which the ledger counts.
     held = bool(exists and session.usable_tokens(declared.name))
     ledger = session.broker.ledger(declared.name)
     return token_budget(
@@ -273,7 +272,7 @@ def _tokens(place: Place, declared: Registry, exists: bool | None) -> Row:
         needed=max(0, declared.tokens_needed - held),
         held=held,
         issued=ledger["issued_last_hour"],
-        listed=listed,
+        listed=len(session.broker.last_listing(declared.name)),
         allowed=ISSUES_AN_HOUR,
         next_slot=moment(ledger["next_slot_at"]),
         on_rate_limit=place.params["on_rate_limit"],

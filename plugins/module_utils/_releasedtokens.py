@@ -66,7 +66,7 @@ class ReleasedTokens(ServiceResource):
             self.spared = [token for token in owned if token.found]
             self._tell_of_spared()
         state = {}
-        for listed in self.session.client.tokens(self.registry):
+        for listed in self.session.broker.last_listing(self.registry):
             token = listed["authorization_token"]
             if self._is_doomed(token, ours):
                 self.host.keep_secret(token)

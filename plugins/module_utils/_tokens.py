@@ -138,7 +138,11 @@ class TokenBroker:
         Raises NotFound for a missing registry. Issues, locks and writes nothing.
         """
         kept = {one.authorization_token for one in usable(self._look(registry, self._read(registry)).tokens)}
-        return [(entry, entry["authorization_token"] in kept) for entry in self._listings[registry]]
+        return [(entry, entry["authorization_token"] in kept) for entry in self.last_listing(registry)]
+
+    def last_listing(self, registry: str) -> Listing:
+        """What the service listed when this broker looked last; nothing where it has not, or there is no registry."""
+        return self._listings.get(registry, [])
 
     def owned(self, registry: str) -> list[Token]:
         """As held(), with those that a rotation has replaced and not released yet."""
@@ -161,11 +165,12 @@ class TokenBroker:
         return {"issued_last_hour": len(ledger.issues), "next_slot_at": ledger.next_slot_at}
 
     def _ledger(self, registry: str, state: CacheState) -> Ledger:
-        expiries = (entry["expires_at"] for entry in self._listings.get(registry, ()))
+        expiries = (entry["expires_at"] for entry in self.last_listing(registry))
         return Ledger.of(state.issues, (expiry for expiry in expiries if expiry is not None), self._client.now())
 
     def _look(self, registry: str, state: CacheState) -> CacheState:
         """The state as the service lists it now; from here on now() knows the service's time."""
+        self._listings.pop(registry, None)
         self._listings[registry] = listing = self._client.tokens(registry)
         return as_listed(state, listing, self._client.now())
 
@@ -188,9 +193,10 @@ class TokenBroker:
     def _foresee(self, registry: str, is_enough: t.Callable[[KeptToken], bool], on_rate_limit: str) -> None:
         self.foresee_writing(registry)
         state = self._read(registry)
-        seen = dataclasses.replace(state, tokens=())
-        with contextlib.suppress(NotFound):  # of a registry that an earlier task of the real run may create
-            seen = self._look(registry, state)
+        if registry not in self._listings:
+            with contextlib.suppress(NotFound):  # of a registry that an earlier task of the real run may create
+                self._look(registry, state)
+        seen = as_listed(state, self.last_listing(registry), self._client.now())
         refusal = self._used_up(registry, seen)
         if refusal is None or any(map(is_enough, usable(seen.tokens))):
             return
@@ -272,7 +278,7 @@ class TokenBroker:
         return refusal.pause(self._client.now(), waited, self._client.deadline.left())
 
     def _issue(self, wish: _Wish, cache: TokenCache, before: CacheState) -> Token | Refusal:
-        listed = frozenset(entry["authorization_token"].fingerprint() for entry in self._listings[wish.registry])
+        listed = frozenset(entry["authorization_token"].fingerprint() for entry in self.last_listing(wish.registry))
         asked = before.asking(Request(self._client.now(), wish.hours, wish.rotates, listed))
         cache.write(asked)  # first the ledger: if this process dies now, the issue has been counted
         try:
@@ -443,7 +449,7 @@ class TokenBroker:
 
         A request is followed no more if a token of C(about) is its lost answer.
         """
-        expiries = {entry["authorization_token"]: entry["expires_at"] for entry in self._listings.get(registry, ())}
+        expiries = {entry["authorization_token"]: entry["expires_at"] for entry in self.last_listing(registry)}
         cache = self._cache(registry)
         with self._locked(registry, cache) as state:
             changed = change(state)

@@ -195,7 +195,7 @@ class ImportedToken(ValidToken):
 
     def _listed_expiry(self) -> datetime.datetime:
         """When the service says that the token expires; raises FileError for one that is no good."""
-        listed = self.session.client.tokens(self.registry) if self.session.registry_host(self.registry) else []
+        listed = self.session.broker.last_listing(self.registry)
         entry = next((one for one in listed if one["authorization_token"] == self.found.authorization_token), None)
         if entry is None:
             cause = "the service does not list it as valid: it expired, was released, or is of another registry"

@@ -602,6 +602,7 @@ def issue(account: Account, times: int) -> None:
 def test_tokens_that_can_be_had(account: Account, run: Run) -> None:
     made(account, SHOP)
     look = Look(account, run, registries=[{**SHOP, "tokens_needed": 5}])
+    assert [entry["operation"] for entry in look.requests].count("describeAuthorizationTokens") == 1
     told = "0 of the 5 that an hour allows are known to be issued, 5 more are needed"
     assert look.one("token_budget", f"myshop in {HERE}")[:2] == (OK, told)
     assert not (account.home / "cache").exists()

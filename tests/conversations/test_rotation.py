@@ -124,6 +124,21 @@ def test_a_rotation_is_predicted_and_done(account: Account, run: Run, tmp_path: 
     assert (again["changed"], again["token"]["expires_at"]) == (False, done["token"]["expires_at"])
 
 
+@pytest.mark.parametrize(
+    "wish", [{}, {"state": "rotated"}, {"state": "absent"}, {"source_xlsx": "token.xlsx"}], ids=str
+)
+def test_tokens_are_listed_once_before_anything_is_done(
+    account: Account, run: Run, tmp_path: pathlib.Path, wish: dict[str, t.Any]
+) -> None:
+    file = str(tmp_path / "token.xlsx")
+    password(account, dest=file)
+    options = {**TOKEN, **wish, **({"source_xlsx": file} if "source_xlsx" in wish else {})}
+    before = len(account.emulator.requests())
+    ok(run(account, "jcr_token", options, check=True))
+    operations = [entry["operation"] for entry in account.emulator.requests(before)]
+    assert operations == ["describeRegistry", "describeAuthorizationTokens"]
+
+
 def test_the_new_password_is_returned_on_request(account: Account, run: Run) -> None:
     result = ok(run(account, "jcr_token", {**ROTATED, "return_secret": True}))
     assert valid(account) == [result["token"]["password"]]
