@@ -10,10 +10,10 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from tests.emulator import digests
-from tests.emulator.bodies import send_file
+from tests.emulator.bodies import FileBody
 from tests.emulator.exchange import Exchange, empty, etag_matches, in_thread
 from tests.emulator.registryerrors import RegistryError
 
@@ -43,8 +43,8 @@ async def read_blob(exchange: Exchange) -> Response:
     status = 206 if part else 200
     if exchange.request.method == "HEAD":
         return Response(status_code=status, headers=headers)
-    file = await in_thread(_open, exchange.emulator.images.blobs.path(digest), digest, start)
-    return StreamingResponse(send_file(file, end - start), status, headers)
+    file = _open(exchange.emulator.images.blobs.path(digest), digest)
+    return FileBody(file, start, end - start, status, headers)
 
 
 async def delete_blob(exchange: Exchange) -> Response:
@@ -63,14 +63,12 @@ def _digest(exchange: Exchange) -> str:
     return digest
 
 
-def _open(path: Path, digest: str, start: int) -> BinaryIO:
-    """The blob's file at this byte; once open it stays readable, although the blob may be deleted meanwhile."""
+def _open(path: Path, digest: str) -> BinaryIO:
+    """The blob's file; once open it stays readable, although the blob may be deleted meanwhile."""
     try:
-        file = path.open("rb")
+        return path.open("rb")
     except FileNotFoundError:
         raise _unknown(digest) from None
-    file.seek(start)
-    return file
 
 
 def _unknown(digest: str) -> RegistryError:

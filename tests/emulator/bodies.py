@@ -11,10 +11,12 @@ one core receives while the other hashes. What says how long it is does not come
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from tests.emulator.directbody import BATCH_BYTES
 
@@ -68,14 +70,34 @@ async def _receive_directly(request: Request, missing: int, write: Callable[[lis
         raise ClientDisconnect
 
 
-async def send_file(file: BinaryIO, length: int) -> AsyncIterator[bytes]:
-    """The next so many bytes of an open file, in batches; then it is closed."""
-    try:
-        while length > 0:
-            piece = await asyncio.to_thread(file.read, min(length, BATCH_BYTES))
+class FileBody(Response):
+    """An answer with so many bytes of an open file, from a place on; the file is closed in the end."""
+
+    def __init__(self, file: BinaryIO, start: int, count: int, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(status_code=status, headers=headers)
+        self._file = file
+        self._start = start
+        self._count = count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; the ASGI interface."""
+        entry = scope["state"]["entry"]
+        with self._file:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            if entry.fault is None:
+                await scope["state"]["connection"].send_directly(self._file, self._start, self._count)
+                entry.bytes_sent += self._count
+            else:
+                await self._send_pieces(send)
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _send_pieces(self, send: Send) -> None:
+        """As a fault wants it, which may cut between any two bytes."""
+        self._file.seek(self._start)
+        left = self._count
+        while left > 0:
+            piece = await asyncio.to_thread(self._file.read, min(left, BATCH_BYTES))
             if not piece:
-                raise EOFError(f"{file.name} is shorter than its record says")
-            length -= len(piece)
-            yield piece
-    finally:
-        file.close()
+                raise EOFError(f"{self._file.name} is shorter than its record says")
+            left -= len(piece)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -46,6 +46,11 @@ class Gathered:
         if len(data) > _LARGE_PIECE:
             self._flush()
 
+    def whole(self) -> asyncio.Transport:
+        """The transport itself, which has all that was written so far."""
+        self._flush()
+        return self._transport
+
     def close(self) -> None:
         """Close the connection after what was written."""
         self._flush()
@@ -109,6 +114,16 @@ class Protocol(HttpToolsProtocol, asyncio.BufferedProtocol):
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self.flow.resume_reading()
         return len(parsed) + received
+
+    async def send_directly(self, file: t.BinaryIO, start: int, count: int) -> None:
+        """Send so many bytes of a file, from a place on, as a part of the answer's body; the kernel reads it."""
+        if self.transport.is_closing():
+            return
+        try:
+            await self.loop.sendfile(t.cast(Gathered, self.transport).whole(), file, start, count)
+        except ConnectionError:
+            self.transport.abort()
+        self.cycle.expected_content_length -= count
 
     def reset(self) -> None:
         """Break the connection at once with a TCP reset; what was not sent yet is lost."""

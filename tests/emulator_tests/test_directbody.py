@@ -113,3 +113,18 @@ def test_what_came_before_the_client_went_away_is_taken(sent: int) -> None:
             theirs.sendall(CONTENT[:sent])
         assert receiving.result() == sent
     assert taken == CONTENT[:sent]
+
+
+def test_clients_that_leave_a_blob_half_read_do_no_harm(tmp_path: Path) -> None:
+    content = os.urandom(30_000_000)  # more than the buffers between the two hold
+    with start(tmp_path) as emulator:
+        registry = Account(emulator).declare("directbody", REPOSITORY)
+        registry.push_blob(REPOSITORY, content)
+        path = f"/v2/{REPOSITORY}/blobs/{digest_of(content)}"
+        for _number in range(5):
+            with connection_to(registry) as connection:
+                connection.sendall(request(registry, "GET", path))
+                assert connection.recv(12) == b"HTTP/1.1 200"
+        assert registry.call("GET", path).content == content
+        assert emulator.requests()[-1]["bytes_sent"] == len(content)
+    assert (tmp_path / "emulator.err").read_bytes() == b""
