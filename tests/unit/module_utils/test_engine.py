@@ -16,6 +16,7 @@ import threading
 import traceback
 
 import pytest
+import requests
 import trustme
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _engineclient
@@ -328,19 +329,39 @@ def test_a_deadline_ends_a_stream_that_never_ends():
 
 
 def test_a_deadline_that_passes_while_the_engine_is_silent_tells_what_was_heard_last():
-    begun = stream(*list(script("pushed").chunks())[:5], end=b"")
+    begun, clock = stream(*list(script("pushed").chunks())[:5], end=b""), FakeClock()
+
+    def passes(event):
+        clock.advance(1.0 if event.state == "transferring" else 0.0)
+
     with ScriptedServer(VERSION, lambda sock: (sock.sendall(begun), silence(sock))) as server:
+        deadline = Deadline(clock, 0.5)
         with pytest.raises(DeadlineExceeded) as caught:
-            push(server, deadline=Deadline(Clock(), 0.5))
+            engine_at(server).push(REFERENCE, "jdcloud", PASSWORD, deadline=deadline, progress=passes)
     heard = "0 of 3 layers were through; the last heard of, fdd5a11e926b, was transferring (512 of 30000 bytes)"
     assert heard in caught.value.cause
 
 
+@pytest.fixture
+def clock_of_streams(monkeypatch):
+    """A clock on which a second passes whenever the beginning of a stream has been waited for."""
+    clock, send = FakeClock(), requests.Session.send
+
+    def waited(session, request, **options):
+        try:
+            return send(session, request, **options)
+        finally:
+            clock.advance(1.0 if options.get("stream") else 0.0)
+
+    monkeypatch.setattr(requests.Session, "send", waited)
+    return clock
+
+
 @pytest.mark.parametrize("begin", [b"", HEAD, stream(WAITING[0], end=b"")[: len(HEAD) + 20]], ids=["", "head", "half"])
-def test_a_deadline_ends_the_wait_for_a_silent_engine(begin):
+def test_a_deadline_ends_the_wait_for_a_silent_engine(clock_of_streams, begin):
     with ScriptedServer(VERSION, lambda sock: (sock.sendall(begin), silence(sock))) as server:
         with pytest.raises(DeadlineExceeded):
-            pull(server, deadline=Deadline(Clock(), 0.2))
+            pull(server, deadline=Deadline(clock_of_streams, 0.2))
 
 
 def test_a_deadline_that_has_passed_sends_nothing():
