@@ -12,6 +12,7 @@ import typing as t
 
 from ansible.module_utils.common.validation import check_type_bool, check_type_list
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted
 from ansible_collections.jdcloud.jcr.plugins.plugin_utils._declaredregistry import (
     ABSENT,
     PRESENT,
@@ -64,7 +65,7 @@ RETURN = r"""
 ---
 _value:
   description:
-    - C(refusals), sentences that say why nothing may be done.
+    - C(refusals), sentences that say why nothing may be done, and C(refusal), all of them as one text.
     - C(preflight), the registries for M(jdcloud.jcr.jcr_preflight).
     - C(delete_repositories), C(delete_registries), C(create_registries) and C(create_repositories), one list for each
       task of the role, of what it is called with; C(label) is for people.
@@ -99,12 +100,20 @@ def estate_steps(
     present = [registry for registry in estate if not registry.absent]
     return {
         "refusals": refusals,
+        "refusal": _told(refusals),
         "preflight": [_preflight(registry) for registry in estate],
         "delete_repositories": [step for registry in estate for step in _deleted_repositories(registry)],
         "delete_registries": [_deleted_registry(registry) for registry in estate if registry.absent],
         "create_registries": [_created_registry(registry) for registry in present],
         "create_repositories": [step for registry in present for step in _created_repositories(registry)],
     }
+
+
+def _told(refusals: t.Sequence[str]) -> str:
+    """What people read; nothing where nothing is refused."""
+    if len(refusals) < 2:
+        return "".join(f"Nothing was changed, because {refusal}." for refusal in refusals)
+    return "\n- ".join([f"Nothing was changed, because {len(refusals)} things are in the way:", *refusals])
 
 
 # --- the steps of one registry ---------------------------------------------------------------------------------------
@@ -179,4 +188,4 @@ def _created_repositories(registry: DeclaredRegistry) -> t.Iterator[dict[str, t.
 
 
 def _counted(entries: t.Sequence[t.Any]) -> str:
-    return f"{len(entries)} {'repository' if len(entries) == 1 else 'repositories'}"
+    return counted(len(entries), "repository", "repositories")

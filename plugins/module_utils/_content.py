@@ -17,6 +17,7 @@ import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ContentMismatch, FileError, JcrError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted
 
 PIECE = 256 * 1024  # bytes; each has to get through before the connection counts as standing still
 
@@ -83,7 +84,9 @@ class Content:
     def _next(self, end: int) -> bytes:
         piece = self._read(min(PIECE, end - self._at))
         if not piece:
-            raise ContentMismatch(f"the source has only {self._at} of the {self.blob.size} bytes of {self.blob.digest}")
+            raise ContentMismatch(
+                f"the source has only {self._at} of the {counted(self.blob.size, 'byte')} of {self.blob.digest}"
+            )
         known = self.hashed - self._at
         if known < len(piece):
             self._hasher.update(memoryview(piece)[known:] if known else piece)

@@ -31,6 +31,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._imageresource import 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import IMAGE_SELECTION, SELECTION, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._placeholder import Placeholder
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import DELETE, Plan, State
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Failed, Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import ALWAYS, NEVER, TagGuards
 from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import upload
@@ -192,8 +193,8 @@ class DeletedImages(ImageResource):
             return
         names = [", ".join(graph.images[digest]["tags"]) or digest for digest in deletion.images]
         parts = sum(graph.is_part(digest) for digest in deletion.images)
-        told = [f"{len(deletion.images)} images"] if deletion.images else []
-        told += [f"{len(tags)} tags of images that stay"] if tags else []
+        told = [counted(len(deletion.images), "image")] if deletion.images else []
+        told += [f"{counted(len(tags), 'tag')} of images that stay"] if tags else []
         raise DeleteCapExceeded(
             f"{' and '.join(told)} would be deleted{f' ({parts} of them are parts of others)' if parts else ''}, "
             f"max_delete is {cap}: {listed([*names, *tags])}",

@@ -17,6 +17,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils import _cascade, _purg
 from ansible_collections.jdcloud.jcr.plugins.module_utils._declared import listed
 from ansible_collections.jdcloud.jcr.plugins.module_utils._estate import Registry
 from ansible_collections.jdcloud.jcr.plugins.module_utils._preflight import Row, fail, ok
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted
 
 CHECK = "deletes"
 Fields = t.Mapping[str, t.Any]
@@ -74,7 +75,7 @@ def _left(obj: str, names: t.Sequence[str]) -> Row | None:
 
 
 def _counted(names: t.Sized) -> str:
-    return f"{len(names)} {'repository' if len(names) == 1 else 'repositories'}"
+    return counted(len(names), "repository", "repositories")
 
 
 def _is_not(names: t.Sized) -> str:

@@ -43,6 +43,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
     parse_document,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._ocilayout import Files
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted
 
 LISTING = "manifest.json"
 
@@ -139,7 +140,9 @@ class DockerArchive:
         if not _is_texts(found) or not all(map(is_digest, found)):
             raise ImageInvalid("the config does not tell the digests of its layers", act="read", obj=self._what)
         if len(found) != len(self._layer_names):
-            raise self._bad(f"the config tells of {len(found)} layers, {LISTING} of {len(self._layer_names)}")
+            raise self._bad(
+                f"the config tells of {counted(len(found), 'layer')}, {LISTING} of {len(self._layer_names)}"
+            )
         return found
 
     def _check_layers(self) -> None:

@@ -15,6 +15,7 @@ import os
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ContentMismatch, FileError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted
 
 
 class FileRange(io.RawIOBase):
@@ -57,7 +58,7 @@ class FileRange(io.RawIOBase):
         # Not read(): other readers of the file must not be moved.
         piece = self._pread(wanted) if wanted else b""
         if len(piece) < wanted and not piece:
-            raise ContentMismatch(f"{self._what} ends after {self._position} of {self.size} bytes")
+            raise ContentMismatch(f"{self._what} ends after {self._position} of {counted(self.size, 'byte')}")
         buffer[: len(piece)] = piece
         self._prove(piece)
         self._position += len(piece)
@@ -90,4 +91,4 @@ class FileRange(io.RawIOBase):
 def check_size(name: str, size: int, expected: int | None) -> None:
     """Raises ContentMismatch."""
     if expected is not None and size != expected:
-        raise ContentMismatch(f"{name!r} has {size} bytes instead of {expected}")
+        raise ContentMismatch(f"{name!r} has {counted(size, 'byte')} instead of {expected}")

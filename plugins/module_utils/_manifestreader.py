@@ -26,6 +26,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
     platform_name,
     shown,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted
 
 MAX_DOCUMENTS = 64 * 1024 * 1024  # bytes of all manifests of one image, which are held in memory
 MAX_DEPTH = 4  # an index in an index …
@@ -66,7 +67,7 @@ class ManifestReader:
             self._contents[descriptor.digest] = self._fetch(descriptor)
         content = self._contents[descriptor.digest]
         if len(content) != descriptor.size:
-            raise invalid(f"{what} has {len(content)} bytes instead of {descriptor.size}")
+            raise invalid(f"{what} has {counted(len(content), 'byte')} instead of {descriptor.size}")
         document = parse_document(content, what)
         _check_shape(document, descriptor, what)
         return document

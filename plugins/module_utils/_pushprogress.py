@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import PUSHED
 from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
-from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import written_size
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted, written_size
 
 Fields = t.Mapping[str, t.Any]
 
@@ -47,7 +47,7 @@ class PushProgress:
 
 def _begin(fields: Fields) -> str:
     first, *others = fields["uris"]
-    return f"pushing {fields['image']} to {first}" + (f" and {_count(len(others), 'more tag')}" if others else "")
+    return f"pushing {fields['image']} to {first}" + (f" and {counted(len(others), 'more tag')}" if others else "")
 
 
 def _layer(fields: Fields) -> str | None:
@@ -65,7 +65,7 @@ def _tag(fields: Fields) -> str:
 def _end(fields: Fields) -> str:
     """Podman says nothing of layers."""
     total = fields["layers_total"]
-    layers = f"{fields['layers_pushed']} of {_count(total, 'layer')} sent, {written_size(fields['bytes_sent'])} "
+    layers = f"{fields['layers_pushed']} of {counted(total, 'layer')} sent, {written_size(fields['bytes_sent'])} "
     return f"done: {layers if total else ''}in {fields['seconds']:.1f} s"
 
 
@@ -84,10 +84,6 @@ _LINES: dict[str, t.Callable[[Fields], str | None]] = {
 
 def _short(digest: str) -> str:
     return digest.partition(":")[2][:_SHORT]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _printable(line: str) -> str:

@@ -46,6 +46,11 @@ def size(option: str, text: str) -> int:
     return round(number * 1024 ** " kmgt".index(unit))
 
 
+def counted(number: int, noun: str, several: str | None = None) -> str:
+    """So many of something, for people: C(1 tag), C(2 tags); C(several) is the plural where no "s" makes it."""
+    return f"{number} {noun if number == 1 else several or noun + 's'}"
+
+
 def written_size(number: int) -> str:
     """So many bytes as size() reads them: C(512 B), C(1.5 MB); rounded, for people."""
     power = min(max(number.bit_length() - 1, 0) // 10, 4)

@@ -23,6 +23,7 @@ import unicodedata
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._digest import is_digest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import RuleError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted
 
 # From the console guide ("Creation of Docker Image"); "more than 3 characters" is at least 4.
 REGIONS = ("cn-north-1", "cn-east-2", "cn-south-1")
@@ -132,7 +133,7 @@ def description(text: str | None) -> str | None:
         raise RuleError(f"description {_shown(text)} is not valid Unicode", cure="Write it as UTF-8 text.")
     if len(text) > MAX_DESCRIPTION:
         raise RuleError(
-            f"description {_shown(text)} has {len(text)} characters",
+            f"description {_shown(text)} has {counted(len(text), 'character')}",
             cure=f"A description has at most {MAX_DESCRIPTION} characters, and cannot be altered later: shorten it.",
         )
     return text
@@ -204,13 +205,13 @@ def _fault(name: str, grammar: _Grammar) -> str | None:
     if not name:
         return "is empty"
     if len(name) > grammar.longest:
-        return f"has {len(name)} characters, which is more than {grammar.longest}"
+        return f"has {counted(len(name), 'character')}, which is more than {grammar.longest}"
     for stage in name.split("/") if grammar.stages else [name]:
         fault = _stage_fault(stage, grammar)
         if fault:
             return fault
     if len(name) < grammar.shortest:
-        return f"has {len(name)} characters, which is fewer than {grammar.shortest}"
+        return f"has {counted(len(name), 'character')}, which is fewer than {grammar.shortest}"
     return None
 
 

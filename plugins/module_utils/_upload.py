@@ -191,7 +191,8 @@ class _Upload:
         try:
             state = self._brought(blob)
         except JcrError as error:
-            error.cause = f"blob {blob.digest}: {error.cause}"
+            if blob.digest not in error.cause:
+                error.cause = f"blob {blob.digest}: {error.cause}"
             raise
         return self._through(Layer(blob.digest, state, blob.size, round(self._target.clock.monotonic() - started, 3)))
 

@@ -222,8 +222,9 @@ options:
     version_added: 0.2.0
   max_delete:
     description:
-      - How many images a selection may delete; with more the task fails, and nothing is deleted. Everything counts, the
-        children of an index, too, and tags that are taken off images that stay.
+      - How many images a selection may delete; with more the task fails, and nothing is deleted.
+      - An image that goes counts once, however many tags it has, and the children of an index count, too. Of an image
+        that stays, each tag that it loses counts.
       - What O(tag), O(tags) or O(digest) name is not counted.
     type: int
     default: 10

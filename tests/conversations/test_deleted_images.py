@@ -594,8 +594,17 @@ def test_the_cap_counts_children_and_tags(shop: Shop) -> None:
     push_index(shop.client, REPOSITORY, "old-1", children=3)
     shop.push("old-2", "kept")
     result = refused(shop, "delete_cap", pattern="old-*", max_delete=4)
-    assert "4 images and 1 tags of images that stay" in result["msg"] and "3 of them are parts" in result["msg"]
+    assert "4 images and 1 tag of images that stay" in result["msg"] and "3 of them are parts" in result["msg"]
     shop.deleted(pattern="old-*", max_delete=5)
+    assert shop.tags() == ["kept"]
+
+
+def test_the_cap_counts_an_image_once_and_each_tag_that_it_loses(shop: Shop) -> None:
+    shop.push("old-1", "old-2", "old-3")
+    shop.push("kept", "old-4", "old-5")
+    result = refused(shop, "delete_cap", pattern="old-*", max_delete=2)
+    assert "1 image and 2 tags of images that stay would be deleted, max_delete is 2" in result["msg"]
+    assert len(shop.deleted(pattern="old-*", max_delete=3)["deleted"]) == 2, "an entry for each image"
     assert shop.tags() == ["kept"]
 
 

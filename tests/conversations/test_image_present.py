@@ -670,7 +670,7 @@ def damaged_archives() -> dict[str, tuple[dict[str, bytes], str, str]]:
     named = next(name for name in saved if name.endswith(".json") and name != "manifest.json")
     return {
         "layer is missing": (damaged(single, layer, None), "image_not_found", f"{layer} is not in it. Save the image"),
-        "layer is cut": (damaged(single, layer, b"x"), "content_mismatch", f"{layer[7:]}' has 1 bytes instead of"),
+        "layer is cut": (damaged(single, layer, b"x"), "content_mismatch", f"{layer[7:]}' has 1 byte instead of"),
         "config is missing": (damaged(single, config, None), "image_not_found", f"{config} is not in it"),
         "manifest is missing": (damaged(single, image["digest"], None), "image_not_found", "is not in it"),
         "manifest is another one": (
@@ -719,6 +719,18 @@ def test_a_damaged_archive_is_refused_before_anything_is_sent(world: World, dama
         assert said in failed["msg"]
         assert failed["msg"].startswith(f"Cannot read '{path}': ") and failed["error"]["cure"]
         assert not [e for e in world.requests(start) if e["write"] or e["plane"] == "data" or e["token_issued"]]
+
+
+def test_a_layer_with_other_bytes_is_found_out_when_it_is_sent(world: World) -> None:
+    """Nobody reads it all to predict a push. No tag stands for it; it is named once."""
+    store = archives.Store()
+    image = store.image("one")
+    layer = json.loads(store.blobs[image["digest"]])["layers"][0]["digest"]
+    other = store.blobs[layer][::-1]
+    path = archives.write_folder(world.place / "other", damaged(store.layout(image), layer, other))
+    failed = world.fails({"archive": str(path)}, "content_mismatch")
+    assert failed["msg"].count(layer) == 1 and failed["error"]["cure"] and failed["changed"] is False
+    assert world.remote() == {}
 
 
 # --- the repository --------------------------------------------------------------------------------------------------

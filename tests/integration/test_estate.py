@@ -161,6 +161,15 @@ def test_what_is_refused_before_anything_is_sent(
     assert emulator.requests() == []
 
 
+def test_what_is_refused_for_several_reasons_is_a_list(books: Playbooks, emulator: RunningEmulator) -> None:
+    declared = estate({"name": "estate-new", "max_delete": -1}, {"name": "estate-north", "purge": True})
+    run = books.run("provision", {**declared, "provision_preflight": False})
+    first, *others = run.failure.splitlines()
+    assert first == "Nothing was changed, because 2 things are in the way:"
+    assert [line[:2] for line in others] == ["- ", "- "] and "is less than 0" in others[0]
+    assert emulator.requests() == []
+
+
 def test_a_teardown_that_would_take_what_is_protected(books: Playbooks, emulator: RunningEmulator) -> None:
     declared = estate({"name": "estate-north", "repositories": named("lab/one")}, {"name": "estate-lab"})
     succeeded(books.run("provision", declared))

@@ -203,6 +203,15 @@ def test_fetch_by_digest(books: Playbooks, emulator: RunningEmulator, source: st
     unchanged(books, emulator, "fetch", fetch)
 
 
+def test_an_image_with_one_tag(books: Playbooks, emulator: RunningEmulator, source: str) -> None:
+    succeeded(books.run("provision", PROVISION))
+    image = {"source": source, "repository": REPOSITORY, "tag": "one"}
+    succeeded(books.run("publish", publish(source, publish_images=[image])))
+    assert [name.rpartition("/")[2] for name in digests(emulator)] == [f"{REPOSITORY.rpartition('/')[2]}:one"]
+    fetch = {"fetch_registry": REGISTRY, "fetch_images": [{"repository": REPOSITORY, "tag": "one"}]}
+    assert succeeded(books.run("fetch", fetch)).changed == ["jdcloud.jcr.fetch : Pull images"]
+
+
 def test_provision_runs_once_for_all_hosts(books: Playbooks, emulator: RunningEmulator) -> None:
     """Also in a play whose hosts are other machines, where every host then knows the result."""
     far_away = "[web]\nweb1 ansible_host=192.0.2.1\nweb2 ansible_host=192.0.2.2\n"
@@ -411,6 +420,15 @@ def test_teardown(books: Playbooks, emulator: RunningEmulator, source: str) -> N
         ("provision", {"provision_registries": [{"name": "abcd", "region": "nowhere"}]}, "nowhere"),
         ("publish", {"publish_registry": REGISTRY}, "missing required arguments: publish_images"),
         ("fetch", FETCH | {"fetch_images": [{"repository": "ab", "tags": ["1"], "digest": "2"}]}, "mutually exclusive"),
+        ("fetch", FETCH | {"fetch_images": [{"repository": "ab", "tags": ["1"], "tag": "2"}]}, "mutually exclusive"),
+        (
+            "publish",
+            {
+                "publish_registry": REGISTRY,
+                "publish_images": [{"source": "a", "repository": "b", "tag": 1, "tags": [2]}],
+            },
+            "mutually exclusive",
+        ),
         ("login", LOGIN | {"login_state": "maybe"}, "login_state"),
         ("teardown", {"teardown_confirm": True}, "provision_registries"),
     ],

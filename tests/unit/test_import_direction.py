@@ -70,10 +70,10 @@ LAYERS = (
     ("_imagechoice", "_purge", "_pushprogress", "_repositoryreport"),
     ("_declared", "_bulk", "_listing", "_progressfile", "_selection", "_imagegraph", "_placeholder", "_tagguards"),
     ("_models", "_plan", "_cascade", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
-    ("_manifest", "_times", "_candidates", "_imageconfig", "_ledger", "_pattern", "_quantities", "_semver"),
+    ("_manifest", "_times", "_candidates", "_imageconfig", "_ledger", "_pattern", "_semver"),
     ("_enginewords", "_layerlog", "_imagewalk"),
     ("_estate", "_preflight", "_manifestreader"),
-    ("_imagesource",),
+    ("_imagesource", "_quantities"),
     ("_errors", "_digest"),
 )
 LEVEL = {name: -depth for depth, layer in enumerate(LAYERS) for name in layer}

@@ -41,6 +41,19 @@ def step(registry, task="create_repositories", **options):
     return found
 
 
+def test_what_is_refused_as_one_text():
+    bad, worse = {"name": "abcd", "max_delete": -1}, {"name": "abce", "max_delete": -1}
+    assert estate_steps([SHOP])["refusal"] == ""
+    assert (
+        estate_steps([bad])["refusal"] == "Nothing was changed, because max_delete of registry 'abcd' is less than 0."
+    )
+    assert estate_steps([bad, worse])["refusal"].splitlines() == [
+        "Nothing was changed, because 2 things are in the way:",
+        "- max_delete of registry 'abcd' is less than 0",
+        "- max_delete of registry 'abce' is less than 0",
+    ]
+
+
 def test_an_estate():
     steps = estate_steps([SHOP, EAST])
     assert steps["refusals"] == []
