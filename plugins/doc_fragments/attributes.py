@@ -16,6 +16,10 @@ attributes:
   check_mode:
     description: Can run in check mode and predict what a run would do, without writing anything.
     support: full
+    details:
+      - A task does not know what earlier tasks of the same check run would have done. A registry, repository or image
+        that it builds on and does not find is taken as made by them, and a warning names it. So a misspelt name is told
+        by that warning, and fails in the run.
   diff_mode:
     description: Shows what is or would be changed.
     support: full
