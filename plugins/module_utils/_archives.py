@@ -48,7 +48,7 @@ class Archives:
         An archive in which something of the image is missing, or has another size, is refused.
         """
         path = _expanded(path)
-        if not os.path.lexists(path):
+        if not _is_there(path):
             return None
         with contextlib.closing(open_archive(path, name)) as source:
             known = not isinstance(source, DockerArchive)
@@ -133,6 +133,17 @@ def _check_presence(source: ImageSource, image: Image) -> None:
     """Every blob has to be there, in its size; its bytes are proven when they are sent, and not read twice."""
     for blob in image.blobs:
         source.open(blob).close()
+
+
+def _is_there(path: str) -> bool:
+    """Whether there is something; also where it cannot be told, so that opening it says why."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _expanded(path: str) -> str:

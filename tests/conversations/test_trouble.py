@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import json
 import os
 import pathlib
 import re
@@ -22,6 +23,7 @@ import typing as t
 
 import pytest
 
+from tests.support import archives
 from tests.support.emulator import RunningEmulator
 from tests.support.failures import assert_failure
 from tests.support.forked import as_nobody, give_to_nobody
@@ -934,6 +936,64 @@ def test_docker_engine_without_permission(registry: Account) -> None:
     about = "push image 'shop:1.0' to 'shop/web' of registry 'myregistry' in cn-north-1"
     assert_failure(result, "engine", about, "permission denied", "Use become, or put the user into the group docker")
     assert issued(registry) == 0
+
+
+def unreadable_file(place: pathlib.Path) -> pathlib.Path:
+    path = archives.write_tar(place / "image.tar", archives.docker_files(b""))
+    path.chmod(0)
+    return path
+
+
+def unreadable_layer(place: pathlib.Path) -> pathlib.Path:
+    store = archives.Store()
+    root = store.image("one")
+    path = archives.write_folder(place / "layout", store.layout(root))
+    layer = json.loads(store.blobs[root["digest"]])["layers"][0]["digest"]
+    (path / "blobs" / "sha256" / layer[7:]).chmod(0)
+    return path
+
+
+def unreachable_file(place: pathlib.Path) -> pathlib.Path:
+    place.chmod(0)
+    return place / "image.tar"
+
+
+@pytest.mark.parametrize("make", [unreadable_file, unreadable_layer, unreachable_file])
+def test_archive_without_permission(registry: Account, make: t.Callable[[pathlib.Path], pathlib.Path]) -> None:
+    """Foreseen by check mode, in the same words; a layer that cannot be read, too."""
+    prepared(registry, ("jcr_repository", REPOSITORY))
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        path = str(make(pathlib.Path(folder)))
+        options = {"registry": "myregistry", "repository": "shop/web", "archive": path}
+        wish = functools.partial(run_here, registry, "jcr_image", options)
+        for check in (True, False):
+            result = as_nobody(functools.partial(wish, check=check))
+            assert result["failed"] and result["error"]["kind"] == "file", result.get("msg")
+            assert result["msg"].startswith(f"Cannot read '{path}") and "': Permission denied. Check" in result["msg"]
+        os.chmod(folder, 0o755)
+    assert issued(registry) == 0
+
+
+def unwritable_file(place: pathlib.Path) -> pathlib.Path:
+    path = place / "progress.jsonl"
+    path.touch(0o644)
+    return path
+
+
+@pytest.mark.parametrize("make", [unwritable_file, lambda place: place / "new.jsonl"], ids=["file", "directory"])
+def test_progress_file_without_permission(registry: Account, make: t.Callable[[pathlib.Path], pathlib.Path]) -> None:
+    """Foreseen before anything is asked."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        path = str(make(pathlib.Path(folder)))
+        start = len(registry.emulator.requests())
+        wish = functools.partial(run_here, registry, "jcr_image", {**IMAGE, "progress_file": path})
+        for check in (True, False):
+            about, cure = f"write the progress to '{path}'", "Check the path, its owner and its mode"
+            assert_failure(as_nobody(functools.partial(wish, check=check)), "file", about, "Permission denied", cure)
+        assert len(registry.emulator.requests()) == start
+        assert os.listdir(folder) == [os.path.basename(path)] * os.path.exists(path)
 
 
 def test_undeclared_repository(registry: Account, run: Run) -> None:

@@ -13,8 +13,15 @@ import traceback
 import typing as t
 
 _NOBODY = 65534
+_UTILS = "ansible_collections.jdcloud.jcr.plugins.module_utils"
 # What a task imports only when it is needed; the new user may not be able to read the checkout.
-_LATE_IMPORTS = ("ansible_collections.jdcloud.jcr.plugins.module_utils._engine", "openpyxl.styles")
+_LATE_IMPORTS = (
+    f"{_UTILS}._engine",
+    f"{_UTILS}._archivecontent",
+    f"{_UTILS}._archives",
+    f"{_UTILS}._progressfile",
+    "openpyxl.styles",
+)
 
 
 def as_nobody(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
