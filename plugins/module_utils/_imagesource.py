@@ -135,8 +135,8 @@ class Image:
     """What an upload consists of: first C(blobs), then C(manifests) in their order; tags point at C(root).
 
     C(manifests) ends with the root's own. C(blobs) are distinct, in the order of their first use. C(elsewhere) are the
-    layers that stay where their URLs say. C(platforms) are those that the index names, without attestations; none for
-    a single image, whose platform its config tells. C(config_digest) is None for an index.
+    layers that stay where their URLs say. C(platforms) are those that an index names, without attestations; none for
+    a single image that is in no index, whose platform its config tells. C(config_digest) is None for an index.
     """
 
     root: Descriptor

@@ -50,7 +50,7 @@ def walk(source: ImageSource, platforms: t.Sequence[str] | None = None) -> Image
     root = _chosen(reader, source.root, names) if names else source.root
     upload = _Upload(reader)
     upload.collect(root, 1)
-    named = [entry.platform_name for entry in _images(reader, root)] if root.is_index else []
+    named = [entry.platform_name for entry in _images(reader, root)]
     return Image(
         root,
         tuple(upload.documents.values()),
@@ -66,7 +66,7 @@ def platforms_of(image: Image, open_blob: t.Callable[[Descriptor], t.BinaryIO]) 
 
     None where neither tells: the config of an artifact can be anything.
     """
-    named = list(image.platforms) or list(filter(None, [image.root.platform_name]))
+    named = list(image.platforms)
     config = next((blob for blob in image.blobs if blob.digest == image.config_digest), None)
     if named or config is None or config.size > MAX_DOCUMENT:
         return named

@@ -165,7 +165,7 @@ class RemoteContent:
 
     def _take(self, image: Image) -> None:
         self._image, self.digest = image, image.root.digest
-        self.platforms = list(image.platforms) or list(filter(None, [image.root.platform_name]))
+        self.platforms = list(image.platforms)
 
     def need(self) -> None:
         """The image must exist, or be foreseen in check mode."""

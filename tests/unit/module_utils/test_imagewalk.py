@@ -18,8 +18,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ImageNotFound,
     RuleError,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor
-from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import walk
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import MAX_DOCUMENT, Descriptor
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import platforms_of, walk
 from tests.support.archives import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Store, encode
 
 AMD, ARM, ARMV6, ARMV7 = "linux/amd64", "linux/arm64/v8", "linux/arm/v6", "linux/arm/v7"
@@ -55,8 +55,33 @@ def test_a_single_image(store):
     assert digests(image.blobs) == digests(parts(store, one))
     assert image.config_digest == parts(store, one)[0]["digest"]
     assert image.size == sum(part["size"] for part in parts(store, one))
-    assert (image.platforms, image.elsewhere) == ((), ())
+    assert (image.platforms, image.elsewhere) == ((AMD,), ())
     assert store.asked == [one["digest"]], "nothing but the manifest is read, once"
+
+
+@pytest.mark.parametrize(
+    ("config", "platforms"),
+    [
+        ({"os": "linux", "architecture": "arm64", "variant": "v8"}, ["linux/arm64/v8"]),
+        ({"os": "linux"}, []),
+        (b"no JSON", []),
+        (bytes(MAX_DOCUMENT + 1), []),
+    ],
+)
+def test_where_nothing_names_the_platform_the_config_does(store, config, platforms):
+    document = {"schemaVersion": 2, "config": store.add("application/octet-stream", config), "layers": []}
+    image = walked(store, store.add(OCI_MANIFEST, document))
+    assert image.platforms == ()
+    assert platforms_of(image, store.open) == platforms
+
+
+def test_where_an_index_names_the_platform_no_config_is_read(store):
+    index = store.index(store.image("one", AMD), store.image("two", ARM))
+    for platforms in ((ARM,), (AMD, ARM)):
+        image = walked(store, index, *platforms)
+        asked = len(store.asked)
+        assert platforms_of(image, store.open) == list(platforms)
+        assert len(store.asked) == asked
 
 
 @pytest.mark.parametrize("media_type", [OCI_INDEX, DOCKER_LIST])
