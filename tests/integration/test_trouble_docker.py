@@ -46,7 +46,8 @@ class Bench:
         return result
 
     def image(self, run: Run, *, check: bool = False, **options: t.Any) -> dict[str, t.Any]:
-        wish = {"registry": REGISTRY, "repository": REPOSITORY, "source": self.source, "tag": "1.0", **options}
+        source = {} if options.get("state") == "pulled" else {"source": self.source}
+        wish = {"registry": REGISTRY, "repository": REPOSITORY, "tag": "1.0", **source, **options}
         return run(self.account, "jcr_image", wish, check=check)
 
     def fault(self, action: t.Any, method: str, path: str) -> None:
