@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -76,10 +77,11 @@ def unpack_packages(packages: Sequence[str], release: str, folder: Path) -> None
     Raises:
         StepFailed: this is not Debian, or apt failed; says how.
     """
-    if folder.exists():
-        return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+    with folder.with_suffix(".lock").open("w") as lock, tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
+        if folder.exists():
+            return
         place = Path(name)
         apt = ("apt-get", "-q", *private_apt(place, release))
         run_here(place, *apt, "update")

@@ -13,7 +13,7 @@ from tests.support.figures import MARK
 from tests.tooling.counts import read_counts
 from tests.tooling.process import CHECKOUT, VENV, Log, StepFailed
 
-# For suites whose tests share nothing; those of the others have the Docker Engine in common.
+# For suites whose tests share nothing: each process has an emulator of its own, and engines if its tests want them.
 PARALLEL = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
 REPORT = "report.xml"
 
@@ -25,7 +25,7 @@ def unit(log: Log, temporary: Path) -> None:
 
 def integration(log: Log, temporary: Path) -> None:
     """Modules and roles with a real Docker Engine."""
-    run_pytest(log, temporary, "tests/integration")
+    run_pytest(log, temporary, "tests/integration", *PARALLEL)
 
 
 def truth(log: Log, temporary: Path) -> None:
