@@ -112,10 +112,10 @@ def set_aside(path: str) -> str:
 
 
 def is_private(path: str) -> bool:
-    """Whether path is a regular file that nobody but its owner may read or write."""
+    """Whether path is a regular file that nobody but its owner may read or write, as far as we may look."""
     try:
         found = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return False
     return stat.S_ISREG(found.st_mode) and not found.st_mode & _NOT_OURS_ALONE
 

@@ -876,7 +876,8 @@ UNWRITABLE = {
 @pytest.mark.parametrize("module", ["jcr_token", "jcr_login", "jcr_preflight"])
 def test_token_cache_without_permission(registry: Account, make: t.Callable[[str], t.Any], module: str) -> None:
     """Foreseen by check mode and preflight, in the same words; nothing is issued that could not be kept."""
-    with tempfile.TemporaryDirectory() as place:
+    # Where user nobody gets to: the suite's own folder for temporary files is closed to others.
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
         options = {
             "jcr_token": TOKEN,
             "jcr_login": {**TOKEN, "config_path": f"{place}/config.json"},

@@ -57,7 +57,7 @@ def test_what_follows_the_body_is_the_next_request(registry: RegistryClient, emu
         finish = request(registry, "PUT", f"{location}?digest={digest_of(CONTENT)}")
         connection.sendall(request(registry, "PATCH", location, len(CONTENT)) + CONTENT + finish)
         answers = connection.makefile("rb")
-        heads = [[line for line in iter(answers.readline, b"\r\n")] for _answer in range(2)]
+        heads = [list(iter(answers.readline, b"\r\n")) for _answer in range(2)]
     assert [head[0].split()[1] for head in heads] == [b"202", b"201"]
     sizes = [entry["bytes_received"] for entry in emulator.requests() if entry["method"] == "PATCH"]
     assert sizes[-1] == len(CONTENT)
