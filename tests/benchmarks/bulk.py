@@ -80,8 +80,8 @@ def _creating(stage: Stage, what: str, place: str) -> t.Iterator[Figure]:
     for number in range(ROUNDS):
         theirs.append(_sdk_loop(stage, f"bench-{place}-theirs-{number}"))
         ours.append(_create(stage, f"bench-{place}-ours-{number}", FEW))
-        start.append(_task(stage, f"bench-{place}", FEW, used=0))
-    how = "a run that gets the same names and has to have none of them taken off"
+        start.append(_task(stage, f"bench-{place}", FEW, used="[:0]"))
+    how = "less a run that reads the same names and declares none of them"
     cost = least(ours) - least(start)
     yield ratio(what, cost.wall, least(theirs).wall, _CREATED, how)
     yield ratio(f"{what}, processor time", cost.cpu, least(theirs).cpu)
@@ -100,10 +100,9 @@ def _create(stage: Stage, registry: str, count: int) -> Cost:
     return cost
 
 
-def _task(stage: Stage, registry: str, count: int, used: int | None = None) -> Cost:
-    """The whole run of a play that is given so many repositories, and whose only task declares them, or the first."""
-    declared = _VARIABLE if used is None else f"{_VARIABLE}[:{used}]"
-    task = {"jdcloud.jcr.jcr_repository": {"registry": registry, "repositories": f"{{{{ {declared} }}}}"}}
+def _task(stage: Stage, registry: str, count: int, used: str = "") -> Cost:
+    """The whole run of a play that reads so many names, and whose only task declares those of the slice C(used)."""
+    task = {"jdcloud.jcr.jcr_repository": {"registry": registry, "repositories": f"{{{{ {_VARIABLE}{used} }}}}"}}
     return stage.play([task], {_VARIABLE: _declared(count)})
 
 

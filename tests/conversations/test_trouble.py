@@ -866,6 +866,22 @@ def test_xlsx_target_without_permission(registry: Account) -> None:
     assert calls(registry, "getAuthorizationToken") == 0
 
 
+def test_login_file_in_a_folder_that_may_not_be_looked_into(registry: Account) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        closed, cache = f"{place}/closed", f"{place}/cache"
+        os.mkdir(closed, 0o700 if os.geteuid() == 0 else 0)
+        os.mkdir(cache)
+        give_to_nobody(place, cache)
+        options = {**TOKEN, "config_path": f"{closed}/config.json", "cache": cache}
+        for check in (True, False):
+            result = as_nobody(functools.partial(run_here, registry, "jcr_login", options, check=check))
+            assert result["failed"] is True
+            assert f"{closed}/config.json" in result["msg"]
+            assert "Permission denied" in result["msg"] and "defect" not in result["msg"]
+        os.chmod(closed, 0o700)
+    assert calls(registry, "getAuthorizationToken") == 0
+
+
 UNWRITABLE = {
     "read-only": lambda cache: os.chmod(cache, 0o500),
     "missing": lambda cache: os.rmdir(cache) or os.chmod(os.path.dirname(cache), 0o555),
