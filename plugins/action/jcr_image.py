@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _engine
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _engine, _localcontent, _pushprogress, _target
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_image import SPEC, build
 from ansible_collections.jdcloud.jcr.plugins.plugin_utils._action import OnHostAction
 
@@ -17,4 +17,5 @@ class ActionModule(OnHostAction):
     spec = SPEC
     build = staticmethod(build)
     # Workers inherit what is loaded here: loading the docker SDK would cost each of them as much as all else it does.
-    loaded = (_engine,)
+    # The others are what a push through an engine takes besides.
+    loaded = (_engine, _localcontent, _pushprogress, _target)

@@ -60,7 +60,8 @@ class Delivery:
 
     def layer_told(self, layer: t.Any) -> None:
         """Tell of a layer that is through, or from an engine, on its way."""
-        self.progress.tell("layer", **dataclasses.asdict(layer))
+        if self.progress.followed:
+            self.progress.tell("layer", **dataclasses.asdict(layer))
 
     def pushed(self, digest: str, transfer: t.Mapping[str, t.Any]) -> None:
         """The content is in the repository."""

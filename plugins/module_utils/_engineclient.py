@@ -78,6 +78,14 @@ class EngineClient(APIClient):
             self.streamed = response
         return response
 
+    def _retrieve_server_version(self) -> str:
+        """The newest API of the engine. Its C(/_ping) tells that in a header, and asks no other program as C(/version)
+        does (dockerd asks containerd and runc); a proxy may leave the header out.
+        """
+        answer = self._get(self._url("/_ping", versioned_api=False))
+        version = answer.headers.get("Api-Version") if answer.ok else None
+        return version or t.cast("str", super()._retrieve_server_version())
+
     def inspect_in_full(self, reference: str) -> dict[str, t.Any]:
         """What the SDK's inspect_image() gives, and what an image for several platforms consists of (API 1.48)."""
         answer = self._get(self._url("/images/{0}/json", reference), params={"manifests": "1"})

@@ -34,6 +34,7 @@ class LocalContent:
         self._name: str = host.params["source"]
         self._keep_name: bool = host.params["keep_local_tag"]
         self._image: dict[str, t.Any] | None = None
+        self._pushed_as: str | None = None  # the tag that the push needed, and the engine keeps
 
     def check(self) -> None:
         """The engine judges the name."""
@@ -111,7 +112,8 @@ class LocalContent:
         if self._keep_name:
             engine = self._host.engine()
             for tag in tags:
-                engine.tag(self._name, _reference(delivery, tag))
+                if tag != self._pushed_as:
+                    engine.tag(self._name, _reference(delivery, tag))
 
     def _push(self, delivery: Delivery, tag: str) -> str:
         engine = self._host.engine()
@@ -140,6 +142,7 @@ class LocalContent:
             raise
         if temporary:
             engine.remove(reference)
+        self._pushed_as = tag
         delivery.pushed(pushed["digest"], pushed)
         return pushed["digest"]
 

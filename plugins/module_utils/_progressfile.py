@@ -25,17 +25,17 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXE
 
 
 class ProgressFile:
-    """Nothing is done for C(path=None). Each line says which C(push) it is about. A link is never followed.
+    """Each line says which C(push) it is about. A link is never followed.
 
     Threads and processes may share it. Raises FileError for a path that is not a regular file or cannot be written.
     What goes wrong later (a full disk) ends the telling, not the transfer.
     """
 
-    def __init__(self, path: str | None, push: str, clock: Clock) -> None:
+    def __init__(self, path: str, push: str, clock: Clock) -> None:
         self._push = push
         self._clock = clock
         self._lock = threading.Lock()
-        self._handle: int | None = None if path is None else _opened(path)
+        self._handle: int | None = _opened(path)
 
     def tell(self, event: str, **fields: t.Any) -> None:
         """Write one line: the time, the event, and its fields, none of which is a secret."""

@@ -105,7 +105,8 @@ class PushedImage(ImageResource):
             self.registry_host = self.session.trusted_host(self.registry)
         else:
             self.need_repository()
-        self.content.read()
+        if not self.writing or self.params["remove_local_source"]:  # what is pushed is known by its digest
+            self.content.read()
         if not self._settled_without_source():
             self.content.need()
         state: dict[str, t.Any] = {}
@@ -196,16 +197,15 @@ class PushedImage(ImageResource):
 
     def _deliver(self, tags: t.Sequence[str]) -> t.Iterator[str]:
         from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
-        from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
         from ansible_collections.jdcloud.jcr.plugins.module_utils._pushprogress import PushProgress
         from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
         from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
 
         session = self.session
         target = Target(self.registry_host, self.repository, TOKEN_USER, **session.transfer_options())
-        file = ProgressFile(self.params["progress_file"], self.reference(tags[0]), session.clock)
+        file = self._progress_file(tags[0])
         show = self.host.show if self.params["show_progress"] else None
-        with contextlib.closing(PushProgress(file, self.host.scrub, show)) as progress:
+        with contextlib.closing(PushProgress(self.host.scrub, file, show)) as progress:
             progress.tell("begin", image=self.what, uris=[self.reference(tag) for tag in tags])
             delivery = Delivery(session, RegistryLogin(session, self.registry), target, self.guards, progress)
             steps = delivery.retagged(tags, self.there["digest"]) if self.there else self.content.send(delivery, tags)
@@ -221,6 +221,13 @@ class PushedImage(ImageResource):
             finally:
                 self.transfer = delivery.transfer
             progress.tell("end", digest=delivery.digest, **self.transfer)
+
+    def _progress_file(self, tag: str) -> t.Any:
+        if not self.params["progress_file"]:
+            return None
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
+
+        return ProgressFile(self.params["progress_file"], self.reference(tag), self.session.clock)
 
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
         result = super().result(plan, after)

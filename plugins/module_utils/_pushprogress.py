@@ -12,8 +12,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import PUSHED
-from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
 from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted, written_size
+
+if t.TYPE_CHECKING:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
 
 Fields = t.Mapping[str, t.Any]
 
@@ -21,28 +23,40 @@ _SHORT = 12  # digits of a digest, as docker shows them
 
 
 class PushProgress:
-    """Tells each event to a file and, where C(show) is given, what people want to know of it.
+    """Tells each event to C(file), and what people want to know of it to C(show), as far as they are given.
 
     C(scrub) takes the task's secrets out of the fields: a registry's answer may quote them. Threads may share it.
     """
 
     def __init__(
-        self, file: ProgressFile, scrub: t.Callable[[t.Any], t.Any], show: t.Callable[[str], None] | None = None
+        self,
+        scrub: t.Callable[[t.Any], t.Any],
+        file: ProgressFile | None = None,
+        show: t.Callable[[str], None] | None = None,
     ) -> None:
         self._file = file
         self._scrub = scrub
         self._show = show
 
+    @property
+    def followed(self) -> bool:
+        """Whether anybody wants to know; an engine tells of a layer so often that asking first is worth it."""
+        return self._file is not None or self._show is not None
+
     def tell(self, event: str, **fields: t.Any) -> None:
         """Tell of a C(begin), a C(layer), a C(tag), the C(end), or that the push has C(failed)."""
+        if not self.followed:
+            return
         scrubbed = self._scrub(fields)
-        self._file.tell(event, **scrubbed)
+        if self._file:
+            self._file.tell(event, **scrubbed)
         line = _LINES[event](scrubbed) if self._show else None
         if line:
             self._show(_printable(line))
 
     def close(self) -> None:
-        self._file.close()
+        if self._file:
+            self._file.close()
 
 
 def _begin(fields: Fields) -> str:

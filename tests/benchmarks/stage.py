@@ -43,6 +43,7 @@ class Stage:
     directory: Path
     parts: contextlib.ExitStack
     collections: Path | None = None
+    settings: dict[str, str] = dataclasses.field(default_factory=dict)  # of Ansible, by environment variable
 
     @functools.cached_property
     def docker_host(self) -> str:
@@ -70,7 +71,7 @@ class Stage:
             environment["DOCKER_HOST"] = self.docker_host
         if self.collections:
             environment["ANSIBLE_COLLECTIONS_PATH"] = str(self.collections)
-        return environment
+        return {**environment, **self.settings}
 
     def play(self, tasks: Play, variables: t.Mapping[str, t.Any] | None = None) -> Cost:
         """What ansible-playbook takes for these tasks on localhost."""

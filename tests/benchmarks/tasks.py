@@ -11,7 +11,7 @@ import importlib
 import sys
 import typing as t
 
-from tests.benchmarks.figures import Cost, Figure, ratio
+from tests.benchmarks.figures import Cost, Figure, least, ratio
 from tests.benchmarks.measuring import by_turns
 from tests.benchmarks.stage import CHECKOUT, LOGIN_TASK, PING_TASK, REGISTRY, REGISTRY_TASK, REPOSITORY, Stage
 
@@ -30,6 +30,7 @@ AS_MODULE = {"jcr_in_process": False}
 
 # Tasks of a play (as modules: fewer, they take long) and items of a loop; the play with one of them is taken off.
 COUNT, MODULES, ITEMS = 20, 10, 60
+ROUNDS, SHORT = 5, 3  # measurements of each, and of what is short in each round
 
 _HERE, _ITEM, _MODULE = 1 / 5, 1 / 15, 1.2
 _ACTIONS = "ansible_collections.jdcloud.jcr.plugins"
@@ -50,7 +51,7 @@ def figures(stage: Stage) -> t.Iterator[Figure]:
     stage.play([REGISTRY_TASK, *given.values(), LOGIN_TASK])
 
     def python(statement: str) -> t.Callable[[], Cost]:
-        return functools.partial(stage.run, [sys.executable, "-c", statement])
+        return lambda: least([stage.run([sys.executable, "-c", statement]) for _time in range(SHORT)])
 
     def play(*arguments: t.Any) -> t.Callable[[], Cost]:
         return functools.partial(stage.play, *arguments)
@@ -62,16 +63,14 @@ def figures(stage: Stage) -> t.Iterator[Figure]:
     for name, task in given.items():
         plays[f"{name} here"] = ([task], {})
         plays[f"{name} module"] = ([task], AS_MODULE)
-    measures = {}
+    measures = {"python": python("pass"), "requests": python("import requests")}
     for what, (tasks, variables) in plays.items():
         measures[f"{what} once"] = play(tasks, variables)
         measures[f"{what} often"] = play(tasks * (MODULES if variables else COUNT), variables)
     for name, task in given.items():
         measures[f"{name} item once"] = play([{**task, "loop": [0]}])
         measures[f"{name} item often"] = play([{**task, "loop": list(range(ITEMS))}])
-    costs = by_turns(measures)
-    # Short, and what all the modules' figures rest on: measured more often.
-    costs.update(by_turns({"python": python("pass"), "requests": python("import requests")}, rounds=15))
+    costs = by_turns(measures, ROUNDS)
 
     def each(what: str, count: int = COUNT) -> float:
         return ((costs[f"{what} often"] - costs[f"{what} once"]) / (count - 1)).cpu

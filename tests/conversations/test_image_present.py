@@ -815,7 +815,7 @@ def test_a_token_that_dies_on_the_way(world: World, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(ProgressFile, "tell", tell)
     start = world.last()
-    done = world.ok("jcr_image", world.task(source), run_here)
+    done = world.ok("jcr_image", world.task({**source, "progress_file": str(world.place / "progress.jsonl")}), run_here)
     assert deaths == [death]
     assert [e["token_issued"] for e in world.requests(start)].count(True) == 1
     assert world.remote()["latest"] == done["image"]["digest"]

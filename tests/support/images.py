@@ -10,6 +10,7 @@ image of any number and size of layers. Both come as a docker-archive, the forma
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -83,15 +84,28 @@ def layered(reference: str, layers: int, size: int, *, seed: int = 0, compressib
 
 def load(engine: docker.APIClient | str, archive: ImageArchive) -> str:
     """Put the image into a Docker Engine, given by a client or a docker_host; returns the image's id."""
-    client = engine if isinstance(engine, docker.APIClient) else docker.APIClient(engine, timeout=300)
-    try:
+    with _client(engine) as client:
         for event in client.load_image(archive.chunks()):
             if "error" in event:
                 raise RuntimeError(f"the engine refused image {archive.reference}: {event['error']}")
         return client.inspect_image(archive.reference)["Id"]
-    finally:
-        if client is not engine:
-            client.close()
+
+
+def remove(engine: docker.APIClient | str, references: t.Iterable[str]) -> None:
+    """Take images away from a Docker Engine, whatever other names they have got there."""
+    with _client(engine) as client:
+        for reference in references:
+            client.remove_image(client.inspect_image(reference)["Id"], force=True)
+
+
+@contextlib.contextmanager
+def _client(engine: docker.APIClient | str) -> t.Iterator[docker.APIClient]:
+    """A client that was given, or one for a docker_host, which is closed afterwards."""
+    if isinstance(engine, docker.APIClient):
+        yield engine
+    else:
+        with contextlib.closing(docker.APIClient(engine, timeout=300)) as client:
+            yield client
 
 
 # --- docker-archive --------------------------------------------------------------------------------------------------

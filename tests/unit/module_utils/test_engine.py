@@ -54,7 +54,7 @@ PASSWORD = Secret("pass-word/of+the=token")
 NOBODY = 65534
 FOREVER = Deadline(Clock(), None)
 
-VERSION = reply(200, {"Version": "20.10.24", "ApiVersion": "1.41", "Os": "linux", "Arch": "amd64"})
+PING = reply(200, b"OK", **{"Api-Version": "1.41"})
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 NOT_THERE = reply(404, {"message": "manifest unknown: manifest unknown"})
 WAITING = [{"status": f"Retrying in {seconds} seconds", "id": "fdd5a11e926b"} for seconds in (5, 10, 15, 20)]
@@ -100,7 +100,7 @@ def pull(server, reference=REFERENCE, deadline=FOREVER):
 def test_verdict_on_a_push(scripted):
     answer = stream(*scripted.chunks())
     answer = cut(answer[:-5]) if scripted.end == "cut" else answer
-    with ScriptedServer(VERSION, answer, *[NOT_THERE] * scripted.waits) as server:
+    with ScriptedServer(PING, answer, *[NOT_THERE] * scripted.waits) as server:
         if "digest" in scripted.verdict:
             pushed = push(server, clock=FakeClock())
             assert {**pushed, **scripted.verdict, "seconds": 0.0} == pushed
@@ -119,7 +119,7 @@ def test_the_password_goes_with_the_push_and_no_stored_login_is_used(tmp_path, m
     (tmp_path / "config.json").write_text(json.dumps({"auths": {HOST: {"auth": stored}}}))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # a proxy would read the password
-    with ScriptedServer(VERSION, stream(*script("pushed").chunks())) as server:
+    with ScriptedServer(PING, stream(*script("pushed").chunks())) as server:
         push(server)
     sent = server.requests[1]
     assert (sent.method, sent.target) == ("POST", f"/v1.41/images/{NAME}/push?tag={TAG}")
@@ -129,7 +129,7 @@ def test_the_password_goes_with_the_push_and_no_stored_login_is_used(tmp_path, m
 
 def test_without_a_tag_latest_is_pushed_and_not_all_tags():
     pushed = {"aux": {"Tag": "latest", "Digest": DIGEST, "Size": 1}}
-    with ScriptedServer(VERSION, stream(pushed)) as server:
+    with ScriptedServer(PING, stream(pushed)) as server:
         assert push(server, reference=NAME)["digest"] == DIGEST
     assert server.requests[1].target.endswith("?tag=latest")
 
@@ -149,7 +149,7 @@ def test_only_a_tag_can_be_pushed(reference):
     ],
 )
 def test_a_push_that_does_not_even_begin(status, text, error):
-    with ScriptedServer(VERSION, reply(status, {"message": text})) as server:
+    with ScriptedServer(PING, reply(status, {"message": text})) as server:
         with pytest.raises(error) as caught:
             push(server)
     assert caught.value.cause == text
@@ -158,7 +158,7 @@ def test_a_push_that_does_not_even_begin(status, text, error):
 def test_a_registry_that_tells_the_password_is_not_quoted():
     token = base64.b64encode(f"jdcloud:{PASSWORD.reveal()}".encode()).decode()
     told = {"errorDetail": {"message": f"denied: {PASSWORD.reveal()} is not {token}"}}
-    with ScriptedServer(VERSION, stream(told)) as server:
+    with ScriptedServer(PING, stream(told)) as server:
         with pytest.raises(TransferRefused) as caught:
             push(server)
     assert caught.value.cause == "denied: ******** is not ********"
@@ -168,12 +168,12 @@ def test_a_registry_that_tells_the_password_is_not_quoted():
 
 def test_a_login_that_is_refused_is_told_apart():
     """Here and through a module's result: a new token may help, whereas it does not against another refusal."""
-    with ScriptedServer(VERSION, stream(*script("token expires in the middle").chunks())) as server:
+    with ScriptedServer(PING, stream(*script("token expires in the middle").chunks())) as server:
         with pytest.raises(LoginRefused) as caught:
             push(server)
     again = from_failure({"failed": True, **caught.value.failure()})
     assert isinstance(again, LoginRefused) and isinstance(again, TransferRefused)
-    with ScriptedServer(VERSION, stream(*script("denied").chunks())) as server:
+    with ScriptedServer(PING, stream(*script("denied").chunks())) as server:
         with pytest.raises(TransferRefused) as caught:
             push(server)
     assert not isinstance(caught.value, LoginRefused)
@@ -185,7 +185,7 @@ def test_a_login_that_is_refused_is_told_apart():
 def test_a_push_is_given_up_while_the_engine_waits_for_a_registry_that_is_gone():
     gone = reply(500, {"message": 'Get "http://127.0.0.1:5000/v2/": dial tcp 127.0.0.1:5000: connection refused'})
     waiting = HEAD + b"".join(chunk(json.dumps(event).encode() + b"\n") for event in WAITING[:3])
-    with ScriptedServer(VERSION, lambda sock: (sock.sendall(waiting), silence(sock)), *[gone] * 3) as server:
+    with ScriptedServer(PING, lambda sock: (sock.sendall(waiting), silence(sock)), *[gone] * 3) as server:
         with pytest.raises(Unreachable) as caught:
             push(server)
     assert "connection refused (given up early: the Docker Engine had put the push off 3 times)" in caught.value.message
@@ -196,7 +196,7 @@ def test_a_push_is_given_up_while_the_engine_waits_for_a_registry_that_is_gone()
 
 def test_a_push_is_given_up_at_once_when_the_token_is_refused_meanwhile():
     refused = reply(500, {"message": f"unauthorized: {PASSWORD.reveal()} was released"})
-    with ScriptedServer(VERSION, endless(stream(WAITING[0], end=b""), chunk(b"\n")), refused) as server:
+    with ScriptedServer(PING, endless(stream(WAITING[0], end=b""), chunk(b"\n")), refused) as server:
         with pytest.raises(TransferRefused, match=r"unauthorized: \*{8} was released"):
             push(server)
 
@@ -213,7 +213,7 @@ def test_a_push_is_given_up_at_once_when_the_token_is_refused_meanwhile():
 )
 def test_a_push_goes_on_while_the_registry_answers(answer):
     end = {"aux": {"Tag": TAG, "Digest": DIGEST, "Size": 1}}
-    with ScriptedServer(VERSION, stream(*WAITING, end), *[answer] * 4) as server:
+    with ScriptedServer(PING, stream(*WAITING, end), *[answer] * 4) as server:
         assert push(server)["digest"] == DIGEST
 
 
@@ -232,7 +232,7 @@ BEGUN = reply(202, location="/v2/app/web/blobs/uploads/1")
 def test_a_push_is_given_up_when_the_registry_takes_no_upload(answers):
     """By a code that dockerd does not know: it would go on for 50 seconds, and nothing of it shows where it reads."""
     waiting = endless(stream(WAITING[0], end=b""), chunk(b"\n"))
-    with registry(*answers) as place, ScriptedServer(VERSION, waiting, NOT_THERE) as server:
+    with registry(*answers) as place, ScriptedServer(PING, waiting, NOT_THERE) as server:
         with pytest.raises(TransferRefused) as caught:
             push(server, reference=f"{place.host}/app/web:{TAG}")
     assert "403 FORBIDDEN: no entry for ********" in caught.value.cause
@@ -254,7 +254,7 @@ def test_a_registry_is_asked_with_the_certificates_and_hosts_of_the_task(monkeyp
 
     monkeypatch.setattr(socket, "getaddrinfo", here)
     waiting = stream(WAITING[0], {"aux": {"Tag": TAG, "Digest": DIGEST, "Size": 1}})
-    with ScriptedServer(tls=context) as place, ScriptedServer(VERSION, waiting, NOT_THERE) as server:
+    with ScriptedServer(tls=context) as place, ScriptedServer(PING, waiting, NOT_THERE) as server:
         asks = reply(401, www_authenticate='Basic realm="r"')
         trust = {"verify": trusted != "unchecked" and str(ca_path)}
         if trusted == "allowed":
@@ -291,7 +291,7 @@ def test_the_registry_is_asked_what_its_words_meant(act, answers, error):
     """The engine passes them on without the code; whether another token would help depends on it."""
     failed = {"errorDetail": {"message": UNEXPLAINED}, "error": UNEXPLAINED}
     through_engine, directly = answers[0], answers[1:]
-    with ScriptedServer(*directly) as place, ScriptedServer(VERSION, stream(failed), through_engine) as server:
+    with ScriptedServer(*directly) as place, ScriptedServer(PING, stream(failed), through_engine) as server:
         with pytest.raises(JcrError) as caught:
             engine = engine_at(server)
             getattr(engine, act)(f"{place.host}/app/web:{TAG}", "jdcloud", PASSWORD, deadline=FOREVER)
@@ -312,7 +312,7 @@ def test_no_password_goes_to_a_loopback_registry_of_an_engine_elsewhere():
 def test_a_push_goes_on_when_the_registry_comes_back():
     gone = reply(500, {"message": "dial tcp 127.0.0.1:5000: connect: connection refused"})
     end = {"aux": {"Tag": TAG, "Digest": DIGEST, "Size": 1}}
-    with ScriptedServer(VERSION, stream(*WAITING, end), gone, gone, NOT_THERE, gone) as server:
+    with ScriptedServer(PING, stream(*WAITING, end), gone, gone, NOT_THERE, gone) as server:
         assert push(server)["digest"] == DIGEST
 
 
@@ -321,7 +321,7 @@ def test_a_push_goes_on_when_the_registry_comes_back():
 
 def test_a_deadline_ends_a_stream_that_never_ends():
     busy = chunk(json.dumps({"status": "Pushing", "id": "fdd5a11e926b"}).encode() + b"\n")
-    with ScriptedServer(VERSION, endless(HEAD, busy)) as server:
+    with ScriptedServer(PING, endless(HEAD, busy)) as server:
         with pytest.raises(DeadlineExceeded) as caught:
             push(server, deadline=Deadline(FakeClock(tick=1.0), 50))
     assert caught.value.message.startswith(f"Cannot push '{REFERENCE}': the task's deadline of 50 seconds passed; ")
@@ -334,7 +334,7 @@ def test_a_deadline_that_passes_while_the_engine_is_silent_tells_what_was_heard_
     def passes(event):
         clock.advance(1.0 if event.state == "transferring" else 0.0)
 
-    with ScriptedServer(VERSION, lambda sock: (sock.sendall(begun), silence(sock))) as server:
+    with ScriptedServer(PING, lambda sock: (sock.sendall(begun), silence(sock))) as server:
         deadline = Deadline(clock, 0.5)
         with pytest.raises(DeadlineExceeded) as caught:
             engine_at(server).push(REFERENCE, "jdcloud", PASSWORD, deadline=deadline, progress=passes)
@@ -359,7 +359,7 @@ def clock_of_streams(monkeypatch):
 
 @pytest.mark.parametrize("begin", [b"", HEAD, stream(WAITING[0], end=b"")[: len(HEAD) + 20]], ids=["", "head", "half"])
 def test_a_deadline_ends_the_wait_for_a_silent_engine(clock_of_streams, begin):
-    with ScriptedServer(VERSION, lambda sock: (sock.sendall(begin), silence(sock))) as server:
+    with ScriptedServer(PING, lambda sock: (sock.sendall(begin), silence(sock))) as server:
         with pytest.raises(DeadlineExceeded):
             pull(server, deadline=Deadline(clock_of_streams, 0.2))
 
@@ -368,14 +368,14 @@ def test_a_deadline_that_has_passed_sends_nothing():
     clock = FakeClock()
     deadline = Deadline(clock, 10)
     clock.advance(10)
-    with ScriptedServer(VERSION) as server:
+    with ScriptedServer(PING) as server:
         with pytest.raises(DeadlineExceeded):
             push(server, deadline=deadline)
 
 
 @pytest.mark.parametrize("begin", [b"", HEAD, stream(*list(script("pushed").chunks())[:5], end=b"")])
 def test_silence_ends_a_transfer_without_a_deadline(begin):
-    with ScriptedServer(VERSION, lambda sock: (sock.sendall(begin), silence(sock))) as server:
+    with ScriptedServer(PING, lambda sock: (sock.sendall(begin), silence(sock))) as server:
         with pytest.raises(TransferFailed, match="said nothing for 0.2 seconds; ") as caught:
             push(server, idle_timeout=0.2)
     assert caught.value.retryable
@@ -386,7 +386,7 @@ def test_silence_ends_a_transfer_without_a_deadline(begin):
 
 def test_what_became_of_each_layer_of_a_push():
     events = []
-    with ScriptedServer(VERSION, stream(*script("pushed").chunks())) as server:
+    with ScriptedServer(PING, stream(*script("pushed").chunks())) as server:
         layers = engine_at(server).push(REFERENCE, "jdcloud", PASSWORD, deadline=FOREVER, progress=events.append)
     assert [(layer["id"], layer["state"], layer["bytes"]) for layer in layers["layers"]] == [
         ("fdd5a11e926b", "pushed", 30000),
@@ -413,7 +413,7 @@ def test_what_became_of_each_layer_of_a_pull():
         {"status": f"Digest: {DIGEST}"},
         {"status": f"Status: Downloaded newer image for {REFERENCE}"},
     ]
-    with ScriptedServer(VERSION, stream(*said), inspected(IMAGE_ID, DIGEST)) as server:
+    with ScriptedServer(PING, stream(*said), inspected(IMAGE_ID, DIGEST)) as server:
         pulled = pull(server)
     assert [(layer["id"], layer["state"], layer["bytes"]) for layer in pulled["layers"]] == [
         ("aaaaaaaaaaaa", "existing", None),
@@ -427,7 +427,7 @@ def test_what_became_of_each_layer_of_a_pull():
 
 
 def test_pull_by_tag():
-    with ScriptedServer(VERSION, done(), inspected(IMAGE_ID, OTHER, DIGEST)) as server:
+    with ScriptedServer(PING, done(), inspected(IMAGE_ID, OTHER, DIGEST)) as server:
         pulled = pull(server)
     assert (pulled["id"], pulled["digest"]) == (IMAGE_ID, DIGEST)
     assert pulled["repo_digests"] == [f"{NAME}@{OTHER}", f"{NAME}@{DIGEST}"]
@@ -438,7 +438,7 @@ def test_pull_by_tag():
 
 
 def test_pull_by_digest():
-    with ScriptedServer(VERSION, done(), inspected(IMAGE_ID, DIGEST)) as server:
+    with ScriptedServer(PING, done(), inspected(IMAGE_ID, DIGEST)) as server:
         assert pull(server, f"{NAME}@{DIGEST}")["digest"] == DIGEST
     assert [request.target for request in server.requests[1:]] == [
         f"/v1.41/images/create?tag=sha256%3A{DIGEST[7:]}&fromImage=127.0.0.1%3A1%2Fapp%2Fweb",
@@ -448,7 +448,7 @@ def test_pull_by_digest():
 
 def test_pull_through_podman():
     said = stream({"status": "Pulling fs layer", "id": "288c"}, {"status": "Download complete", "id": IMAGE_ID[7:19]})
-    with ScriptedServer(VERSION, said, inspected(IMAGE_ID, DIGEST)) as server:
+    with ScriptedServer(PING, said, inspected(IMAGE_ID, DIGEST)) as server:
         assert pull(server)["digest"] == DIGEST
 
 
@@ -465,14 +465,14 @@ STALE_IMAGE_TRAPS = {
 
 @pytest.mark.parametrize("said", STALE_IMAGE_TRAPS.values(), ids=STALE_IMAGE_TRAPS)
 def test_an_older_image_under_the_tag_is_never_taken_for_the_pulled_one(said):
-    with ScriptedServer(VERSION, stream(*said)) as server:
+    with ScriptedServer(PING, stream(*said)) as server:
         with pytest.raises((TransferFailed, EngineError)):
             pull(server)
 
 
 @pytest.mark.parametrize("found", [inspected(OTHER, OTHER), inspected(OTHER), reply(404, {"message": "No such image"})])
 def test_a_tag_that_moved_or_went_after_the_pull_is_no_success(found):
-    with ScriptedServer(VERSION, done(), found) as server:
+    with ScriptedServer(PING, done(), found) as server:
         with pytest.raises(TransferFailed, match="another program moved it|is not there") as caught:
             pull(server)
     assert caught.value.retryable
@@ -480,7 +480,7 @@ def test_a_tag_that_moved_or_went_after_the_pull_is_no_success(found):
 
 def test_podmans_older_image_is_not_taken_for_the_pulled_one():
     said = stream({"status": "Download complete", "id": "4215658a77dd"})
-    with ScriptedServer(VERSION, said, inspected(IMAGE_ID, DIGEST)) as server:
+    with ScriptedServer(PING, said, inspected(IMAGE_ID, DIGEST)) as server:
         with pytest.raises(TransferFailed, match="4215658a77dd was pulled"):
             pull(server)
 
@@ -495,7 +495,7 @@ def test_podmans_older_image_is_not_taken_for_the_pulled_one():
     ],
 )
 def test_a_pull_that_is_refused(status, text, error):
-    with ScriptedServer(VERSION, reply(status, {"message": text})) as server:
+    with ScriptedServer(PING, reply(status, {"message": text})) as server:
         with pytest.raises(error) as caught:
             pull(server)
     assert caught.value.message.startswith(f"Cannot pull '{REFERENCE}': {text}")
@@ -508,7 +508,7 @@ def test_a_pull_that_is_refused(status, text, error):
 def test_inspect():
     raw = {"Id": IMAGE_ID, "RepoTags": None, "RepoDigests": [f"{NAME}@{DIGEST}"], "Size": 159, "Os": "linux"}
     raw |= {"Architecture": "arm64", "Variant": "v8", "Created": "1970-01-01T00:00:00Z", "RootFS": {"Layers": [OTHER]}}
-    with ScriptedServer(VERSION, reply(200, raw)) as server:
+    with ScriptedServer(PING, reply(200, raw)) as server:
         assert engine_at(server).inspect(REFERENCE) == {
             "id": IMAGE_ID,
             "repo_digests": [f"{NAME}@{DIGEST}"],
@@ -522,19 +522,19 @@ def test_inspect():
 
 
 def test_inspect_of_what_is_not_there():
-    with ScriptedServer(VERSION, reply(404, {"message": f"No such image: {REFERENCE}"})) as server:
+    with ScriptedServer(PING, reply(404, {"message": f"No such image: {REFERENCE}"})) as server:
         assert engine_at(server).inspect(REFERENCE) is None
 
 
 def test_tag():
-    with ScriptedServer(VERSION, reply(201)) as server:
+    with ScriptedServer(PING, reply(201)) as server:
         engine_at(server).tag("web", REFERENCE)
     assert server.requests[1].target.startswith("/v1.41/images/web/tag?")
     assert "tag=1" in server.requests[1].target and "repo=127.0.0.1%3A1%2Fapp%2Fweb" in server.requests[1].target
 
 
 def test_tag_of_what_is_not_there():
-    with ScriptedServer(VERSION, reply(404, {"message": "No such image: web:latest"})) as server:
+    with ScriptedServer(PING, reply(404, {"message": "No such image: web:latest"})) as server:
         with pytest.raises(ImageNotFound, match="has no image 'web'") as caught:
             engine_at(server).tag("web", REFERENCE)
     assert caught.value.message.startswith(f"Cannot tag 'web' as '{REFERENCE}'")
@@ -542,7 +542,7 @@ def test_tag_of_what_is_not_there():
 
 def test_remove():
     steps = [{"Untagged": REFERENCE}, {"Deleted": IMAGE_ID}]
-    with ScriptedServer(VERSION, reply(200, steps), reply(404, {"message": "No such image"})) as server:
+    with ScriptedServer(PING, reply(200, steps), reply(404, {"message": "No such image"})) as server:
         engine = engine_at(server)
         assert engine.remove(REFERENCE) == [{"untagged": REFERENCE}, {"deleted": IMAGE_ID}]
         assert engine.remove(REFERENCE) == []
@@ -551,7 +551,7 @@ def test_remove():
 
 def test_remove_of_what_is_in_use():
     told = "conflict: unable to remove repository reference: container 1 is using its referenced image"
-    with ScriptedServer(VERSION, reply(409, {"message": told})) as server:
+    with ScriptedServer(PING, reply(409, {"message": told})) as server:
         with pytest.raises(EngineError, match="is using its referenced image"):
             engine_at(server).remove(REFERENCE)
 
@@ -606,7 +606,7 @@ def test_what_is_pushed_of_an_index(manifests, digest):
     ],
 )
 def test_platforms_of_an_image(told, platforms):
-    with ScriptedServer(VERSION, reply(200, {"Id": IMAGE_ID, **told})) as server:
+    with ScriptedServer(PING, reply(200, {"Id": IMAGE_ID, **told})) as server:
         assert engine_at(server).inspect(REFERENCE)["platforms"] == platforms
 
 
@@ -665,18 +665,31 @@ def test_no_permission(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "answers",
     [
-        reply(200, b"<html>router</html>", content_type="text/html"),
-        reply(200, {}),
-        reply(404, b"404 page not found"),
-        cut(b""),
-        cut(b"SSH-2.0-OpenSSH\r\n"),
+        [reply(200, b"<html>router</html>", content_type="text/html")] * 2,
+        [reply(200, {})] * 2,
+        [reply(404, b"404 page not found")] * 2,
+        [reply(200, b"OK", **{"Api-Version": "new"})],
+        [cut(b"")],
+        [cut(b"SSH-2.0-OpenSSH\r\n")],
     ],
 )
-def test_something_else_answers(answer):
-    with ScriptedServer(answer) as server:
+def test_something_else_answers(answers):
+    with ScriptedServer(*answers) as server:
         told_of(f"tcp://{server.host}")
+
+
+@pytest.mark.parametrize("ping", [reply(200, b"OK"), reply(403, b"forbidden by a proxy", **{"Api-Version": "1.99"})])
+def test_an_engine_whose_ping_does_not_tell_its_version(ping):
+    version = reply(200, {"Version": "20.10.24", "ApiVersion": "1.41", "Os": "linux", "Arch": "amd64"})
+    with ScriptedServer(ping, version, inspected()) as server:
+        engine_at(server).inspect(REFERENCE)
+    assert [each.target.partition("?")[0] for each in server.requests] == [
+        "/_ping",
+        "/version",
+        f"/v1.41/images/{REFERENCE}/json",
+    ]
 
 
 def test_an_engine_that_does_not_answer():
@@ -690,7 +703,7 @@ def test_an_engine_that_dies_between_two_calls():
     def serve():
         connection = listener.accept()[0]
         connection.recv(65536)
-        connection.sendall(VERSION)
+        connection.sendall(PING)
         listener.close()
         connection.close()
 

@@ -61,19 +61,26 @@ def redactor():
 @pytest.mark.parametrize(("event", "fields", "line"), LINES)
 def test_lines(redactor, event, fields, line):
     shown: list[str] = []
-    PushProgress(ProgressFile(None, "h/shop/web:1", FakeClock()), redactor.scrub, shown.append).tell(event, **fields)
+    PushProgress(redactor.scrub, show=shown.append).tell(event, **fields)
     assert shown == ([line] if line else [])
 
 
 @pytest.mark.parametrize("show", [True, False])
 def test_the_file_has_every_event_whatever_is_shown(redactor, tmp_path, show):
     path, shown = tmp_path / "progress.jsonl", []
-    progress = PushProgress(
-        ProgressFile(str(path), "h/shop/web:1", FakeClock()), redactor.scrub, shown.append if show else None
-    )
+    file = ProgressFile(str(path), "h/shop/web:1", FakeClock())
+    progress = PushProgress(redactor.scrub, file, shown.append if show else None)
     for event, fields, _line in LINES:
         progress.tell(event, **fields)
     progress.close()
     assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == [event for event, *_rest in LINES]
     assert "geheim123" not in path.read_text()
     assert bool(shown) is show
+
+
+def test_nothing_is_worked_out_where_nobody_listens():
+    progress = PushProgress(scrub=lambda fields: pytest.fail("nobody is to see it"))
+    for event, fields, _line in LINES:
+        progress.tell(event, **fields)
+    progress.close()
+    assert not progress.followed
