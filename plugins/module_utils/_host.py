@@ -9,7 +9,6 @@ This module util is private to the collection; the only one that knows AnsibleMo
 
 from __future__ import annotations
 
-import functools
 import os
 import traceback
 import typing as t
@@ -19,19 +18,17 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, Validati
 from ansible.module_utils.errors import UnsupportedError
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, JcrError
-from ansible_collections.jdcloud.jcr.plugins.module_utils._options import DOCKER, ArgumentSpec
+from ansible_collections.jdcloud.jcr.plugins.module_utils._options import ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource, run
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Redactor, Secret, forms
 
 Build = t.Callable[[Host], Resource]
 
-ENGINE_OPTIONS = tuple(DOCKER.options)
-LOGIN_OPTIONS = ("users", "config_path", "store")
 _SEE_DOCUMENTATION = "See the module's documentation."
 
 
 class LocalHost:
-    """What both adapters share: the task's secrets, and the engine and logins of this very machine and user."""
+    """What both adapters share: the task's options, its environment and its secrets."""
 
     # Exceptions that are Ansible's business (a host that cannot be reached), not failures of the task.
     passed_on: tuple[type[Exception], ...] = ()
@@ -51,29 +48,6 @@ class LocalHost:
 
     def scrub(self, value: t.Any) -> t.Any:
         return self.redactor.scrub(value)
-
-    # The ports are imported where they are first used: most modules need none, and docker's SDK is slow to load.
-
-    def engine(self) -> t.Any:
-        return self._engine
-
-    @functools.cached_property
-    def _engine(self) -> t.Any:
-        """One for the whole task: another one would connect and agree on a version of the API again."""
-        from ansible_collections.jdcloud.jcr.plugins.module_utils._engine import Engine
-
-        return Engine(**engine_options(self.params, self.environ))
-
-    def archives(self) -> t.Any:
-        from ansible_collections.jdcloud.jcr.plugins.module_utils._archives import Archives
-
-        return Archives()
-
-    def docker_logins(self) -> t.Any:
-        from ansible_collections.jdcloud.jcr.plugins.module_utils._userlogins import UserLogins
-
-        users, path, store = (self.params.get(name) for name in LOGIN_OPTIONS)
-        return UserLogins(users, path, store, environ=self.environ, home=self.home)
 
 
 class Module(AnsibleModule):
@@ -142,10 +116,10 @@ class ControllerHost(LocalHost):
         return {"warnings": self.warnings} if self.warnings else {}
 
 
-def run_module(spec: ArgumentSpec, build: Build) -> None:
+def run_module(spec: ArgumentSpec, build: Build, adapter: type[ModuleHost] = ModuleHost) -> None:
     """The body of every module: read the options, run the resource, say what came of it."""
     module = Module(spec)
-    host = ModuleHost(module)
+    host = adapter(module)
     result, secret_result = perform(host, build)
     if not secret_result:
         # A second net under the redactor. A secret that the task asked for would be masked by it as well.
@@ -197,10 +171,10 @@ def failed(error: JcrError) -> dict[str, t.Any]:
     return {"failed": True, "changed": error.changed, **error.result, **error.failure()}
 
 
-def run_step(spec: ArgumentSpec, step: t.Callable[[ModuleHost], t.Any]) -> None:
+def run_step(spec: ArgumentSpec, step: t.Callable[[t.Any], t.Any], adapter: type[ModuleHost]) -> None:
     """The body of jcr_on_host: one call whose answer is the whole result."""
     module = Module(spec)
-    host = ModuleHost(module)
+    host = adapter(module)
     result = _guarded(host, lambda: {"changed": False, "answer": step(host)})
     leave = module.fail_json if result.get("failed") else module.exit_json
     leave(**result)
@@ -231,16 +205,3 @@ def _complaints(checked: ValidationResult) -> str:
         for error in checked.errors
     )
     return "; ".join(text for text in texts if not any(text in other for other in texts if other != text))
-
-
-def engine_options(params: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> dict[str, t.Any]:
-    """How to reach the Docker Engine: by option, else by the environment variables of the docker CLI."""
-    options = {name: params.get(name) for name in ENGINE_OPTIONS}
-    if options["docker_host"] or not environ.get("DOCKER_HOST"):
-        return options
-    options["docker_host"] = environ["DOCKER_HOST"]
-    certificates = environ.get("DOCKER_CERT_PATH")
-    if environ.get("DOCKER_TLS_VERIFY") and certificates:
-        names = {"tls_ca_path": "ca.pem", "tls_client_cert": "cert.pem", "tls_client_key": "key.pem"}
-        options.update({name: os.path.join(certificates, file) for name, file in names.items()}, tls_verify=True)
-    return options

@@ -14,7 +14,6 @@ the last hour. Nothing else is certain, and what is not certain does not count: 
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import typing as t
 
@@ -29,8 +28,7 @@ _MARGIN = datetime.timedelta(minutes=1)  # by which the service's time may be kn
 Times = t.Iterable[datetime.datetime]
 
 
-@dataclasses.dataclass(frozen=True)
-class Ledger:
+class Ledger(t.NamedTuple):
     """The issues of the last hour: C(known) ones were written down here, C(deduced) ones are of others.
 
     Both are sorted, the oldest first.

@@ -34,7 +34,7 @@ SPEC = ArgumentSpec(
 def take_step(host: t.Any) -> t.Any:
     """Do the step that the options name; the answer is a JSON value without secrets.
 
-    C(host) is a _host.ModuleHost. In check mode steps that write are refused.
+    C(host) is a _dockerhost.DockerModuleHost. In check mode steps that write are refused.
     """
     step, arguments = host.params["step"], host.params["arguments"]
     secrets = [Secret(value) for value in host.params["secrets"]]

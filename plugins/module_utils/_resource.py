@@ -32,7 +32,11 @@ _TOLD_DRIFTS = 10  # objects that drift is told of one by one
 
 
 class Host(t.Protocol):
-    """Where a task runs: what it was asked, and how it speaks to Ansible and to the machine. Adapters: _host."""
+    """Where a task runs: what it was asked, and how it speaks to Ansible and to the machine.
+
+    The adapters are in C(_host); those that have the last three methods, which not all resources need, in
+    C(_dockerhost).
+    """
 
     params: t.Mapping[str, t.Any]
     check_mode: bool

@@ -20,8 +20,11 @@ import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _pattern, _quantities
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import RuleError
-from ansible_collections.jdcloud.jcr.plugins.module_utils._semver import RELEASES, Range, Version
 from ansible_collections.jdcloud.jcr.plugins.module_utils._times import parse_time
+
+# Imported where a task asks for versions.
+if t.TYPE_CHECKING:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._semver import Version
 
 Model = t.Mapping[str, t.Any]
 Test = t.Callable[[Model, datetime.datetime], bool]
@@ -117,6 +120,8 @@ class Selection:
 
     def _version(self, model: Model) -> Version | None:
         """The highest version among the labels that meet the options."""
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._semver import Version
+
         return max(filter(None, map(Version.parse, self.labels(model))), default=None)
 
     def _sort_key(self, model: Model) -> t.Any:
@@ -126,7 +131,7 @@ class Selection:
         """The objects whose version is among the highest C(count) of where they belong."""
         versions: dict[tuple[t.Any, ...], set[Version]] = {}
         for model in models:
-            versions.setdefault(self._home(model), set()).add(t.cast(Version, self._version(model)))
+            versions.setdefault(self._home(model), set()).add(t.cast("Version", self._version(model)))
         newest = {home: frozenset(sorted(found)[-count:]) for home, found in versions.items()}
         return [model for model in models if self._version(model) in newest[self._home(model)]]
 
@@ -151,13 +156,21 @@ def _label_tests(params: t.Mapping[str, t.Any], shape: Shape) -> list[LabelTest]
     if params.get("regex") is not None:
         tests.append(_pattern.regexes("regex", params["regex"]))
     if params.get("semver") is not None or params.get("newest") is not None:
-        versions = RELEASES if params.get("semver") is None else Range.parse("semver", params["semver"])
-        tests.append(lambda label: _is_among(Version.parse(label), versions))
+        tests.append(_version_test(params.get("semver")))
     return tests
 
 
-def _is_among(version: Version | None, versions: Range) -> bool:
-    return version is not None and version in versions
+def _version_test(wanted: str | None) -> LabelTest:
+    """Whether a label is a version of the wanted range; without one, of any release."""
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._semver import RELEASES, Range, Version
+
+    versions = RELEASES if wanted is None else Range.parse("semver", wanted)
+
+    def is_among(label: str) -> bool:
+        version = Version.parse(label)
+        return version is not None and version in versions
+
+    return is_among
 
 
 def _age_tests(params: t.Mapping[str, t.Any], shape: Shape) -> list[Test]:

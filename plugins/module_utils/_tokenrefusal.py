@@ -9,8 +9,8 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
+import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import TokenBudgetExceeded
 from ansible_collections.jdcloud.jcr.plugins.module_utils._times import format_time
@@ -20,8 +20,7 @@ _POLL = 60.0  # seconds between two tries when the service refuses and the ledge
 _LONGEST_WAIT = 2 * 3600.0  # seconds of waiting after which even a task without a deadline gives up
 
 
-@dataclasses.dataclass(frozen=True)
-class Refusal:
+class Refusal(t.NamedTuple):
     """C(where) names the registry; C(next_slot_at) is None if only the service knows.
 
     C(shorter) is the longest living token that is there, though too short for the caller.

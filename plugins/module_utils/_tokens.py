@@ -90,8 +90,7 @@ class Token:
     username: t.ClassVar[str] = TOKEN_USER
 
 
-@dataclasses.dataclass(frozen=True)
-class _Wish:
+class _Wish(t.NamedTuple):
     """What a caller asks for; a token in the cache that meets it is taken."""
 
     registry: str

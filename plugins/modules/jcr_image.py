@@ -639,12 +639,13 @@ error:
     attempts: 1
 """
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerhost import DockerModuleHost
 from ansible_collections.jdcloud.jcr.plugins.module_utils._host import run_module
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_image import SPEC, build
 
 
 def main() -> None:
-    run_module(SPEC, build)
+    run_module(SPEC, build, DockerModuleHost)
 
 
 if __name__ == "__main__":

@@ -192,12 +192,13 @@ error:
     attempts: 1
 """
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerhost import DockerModuleHost
 from ansible_collections.jdcloud.jcr.plugins.module_utils._host import run_module
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_login import SPEC, LoginResource
 
 
 def main() -> None:
-    run_module(SPEC, LoginResource)
+    run_module(SPEC, LoginResource, DockerModuleHost)
 
 
 if __name__ == "__main__":

@@ -109,12 +109,13 @@ error:
     attempts: 1
 """
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerhost import DockerModuleHost
 from ansible_collections.jdcloud.jcr.plugins.module_utils._host import run_step
 from ansible_collections.jdcloud.jcr.plugins.module_utils._on_host import SPEC, take_step
 
 
 def main() -> None:
-    run_step(SPEC, take_step)
+    run_step(SPEC, take_step, DockerModuleHost)
 
 
 if __name__ == "__main__":

@@ -273,12 +273,13 @@ error:
     attempts: null
 """
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerhost import DockerModuleHost
 from ansible_collections.jdcloud.jcr.plugins.module_utils._host import run_module
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_preflight import SPEC, PreflightResource
 
 
 def main() -> None:
-    run_module(SPEC, PreflightResource)
+    run_module(SPEC, PreflightResource, DockerModuleHost)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,11 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Deadline
+from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerhost import (
+    ENGINE_OPTIONS,
+    LOGIN_OPTIONS,
+    DockerControllerHost,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import engine_address
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     AuthenticationFailed,
@@ -33,8 +38,6 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     from_failure,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._host import (
-    ENGINE_OPTIONS,
-    LOGIN_OPTIONS,
     Build,
     ControllerHost,
     failed,
@@ -72,6 +75,7 @@ class InProcessAction(ActionBase):
 
     spec: ArgumentSpec
     build: t.ClassVar[Build]
+    adapter: type[ControllerHost] = ControllerHost  # where the task runs here
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
@@ -159,7 +163,7 @@ class InProcessAction(ActionBase):
         return with_secrets(result, secret_result)
 
     def _host(self, params: dict[str, t.Any], task_vars: dict[str, t.Any]) -> ControllerHost:
-        return ControllerHost(params, self._task.check_mode, self._task.diff, self._screen(task_vars))
+        return self.adapter(params, self._task.check_mode, self._task.diff, self._screen(task_vars))
 
     def _screen(self, task_vars: dict[str, t.Any]) -> t.Callable[[str, int], None]:
         """What shows a line about this task's host at once, from a verbosity on.
@@ -204,6 +208,8 @@ class OnHostAction(InProcessAction):
     The service is asked by the controller, so that the access key never leaves it and one token serves all hosts; what
     has to be done on the host is done there.
     """
+
+    adapter = DockerControllerHost
 
     def _obstacle(self, task_vars: dict[str, t.Any]) -> str | None:
         return self._switched_off(task_vars)

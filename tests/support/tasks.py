@@ -86,7 +86,7 @@ def run_here(account: Account, name: str, options: dict[str, t.Any], *, check: b
         params = hosts.validated(module.SPEC, options)
     except errors.JcrError as error:
         return {"failed": True, "changed": False, **error.failure()}
-    host = hosts.ControllerHost(params, check, True)
+    host = action.adapter(params, check, True)
     host.environ, host.home = account.environment(), str(account.home)
     result, secrets = hosts.perform(host, action.build)
     if host.warnings:

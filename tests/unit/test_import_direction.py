@@ -21,6 +21,7 @@ MODULE_UTILS = f"{COLLECTION}.plugins.module_utils"
 
 # From the top down. A file imports files of lower lines only, none of its own line.
 LAYERS = (
+    ("_dockerhost",),
     ("_host",),
     (
         "_resource_image",

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._host import ControllerHost
+from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerhost import DockerControllerHost
 from ansible_collections.jdcloud.jcr.plugins.plugin_utils import _action, _written
 
 AK, SK, TOKEN = "JDCLOUD_ACCESS_KEY", "JDCLOUD_SECRET_KEY", "JDCLOUD_SECURITY_TOKEN"
@@ -98,6 +98,6 @@ def test_workers_inherit_the_docker_sdk_where_it_is_needed_only():
 
 
 def test_a_task_has_one_connection_to_the_engine():
-    host = ControllerHost({"docker_host": "unix:///nowhere.sock"}, False, False)
+    host = DockerControllerHost({"docker_host": "unix:///nowhere.sock"}, False, False)
     assert host.engine() is host.engine()
-    assert host.engine() is not ControllerHost(host.params, False, False).engine()
+    assert host.engine() is not DockerControllerHost(host.params, False, False).engine()
