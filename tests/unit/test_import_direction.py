@@ -202,6 +202,30 @@ def test_there_is_something_to_look_at():
     assert len(looked_at) > 20
 
 
+def carried_by(module: str) -> set[str]:
+    """The module utils that Ansible sends to a host together with a module: whatever it imports, however late."""
+    found: set[str] = set()
+    left = {ROOT / "plugins" / "modules" / f"{module}.py"}
+    while left:
+        path = left.pop()
+        package = f"{COLLECTION}.plugins.{path.parent.name}"
+        names = imported_by(path.read_text(encoding="utf-8"), package)
+        utilities = {name[len(MODULE_UTILS) + 1 :].split(".")[0] for name in names if within(name, MODULE_UTILS)}
+        left |= {path.parents[1] / "module_utils" / f"{name}.py" for name in utilities - found}
+        found |= utilities
+    return found
+
+
+ON_DOCKER_HOSTS = ("jcr_image", "jcr_login", "jcr_on_host", "jcr_preflight")
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("jcr_*.py"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_modules_for_docker_hosts_carry_what_docker_takes(module):
+    parts = {"_dockerhost", "_engine", "_archives", "_userlogins"}
+    assert parts & carried_by(module) == (parts if module in ON_DOCKER_HOSTS else set())
+
+
 # --- proof that it would find one ------------------------------------------------------------------------------------
 
 PLANTED = {
