@@ -12,7 +12,6 @@ name of the active one (observed with jdc 1.2.12).
 
 from __future__ import annotations
 
-import configparser
 import dataclasses
 import os
 import re
@@ -155,7 +154,7 @@ class _Profiles:
         self.warnings: list[str] = []
         self._directory = os.path.join(home, ".jdc")
         self._path = os.path.join(self._directory, "config")
-        self._parser: configparser.ConfigParser | None = None
+        self._parser: t.Any = None  # a ConfigParser, once the file has been read
         self._problem = ""
         self._load()
         self.name = self.by_option or by_environment or self._current() or DEFAULT_PROFILE
@@ -166,9 +165,11 @@ class _Profiles:
         """One value of the profile, or None."""
         if self._parser is None or not self._parser.has_section(self.name):
             return None
+        from configparser import InterpolationError
+
         try:
             return self._parser.get(self.name, key, fallback=None) or None
-        except configparser.InterpolationError:  # its text would quote the value
+        except InterpolationError:  # its text would quote the value
             raise CredentialsError(
                 f"profile '{self.name}' in {self._path} has a single % in {key}",
                 cure="In this file a % is written as %%.",
@@ -201,15 +202,23 @@ class _Profiles:
         return f"there are: {names}" if names else "there are none"
 
     def _load(self) -> None:
-        parser = configparser.ConfigParser()
         try:
-            parser.read_string(_read_text(self._path))
+            text = _read_text(self._path)
         except OSError as error:
             self._problem = (
                 "does not exist" if isinstance(error, FileNotFoundError) else f"is unreadable: {error.strerror}"
             )
         except UnicodeDecodeError:
             self._problem = "is not UTF-8 text"
+        else:
+            self._parse(text)
+
+    def _parse(self, text: str) -> None:
+        import configparser  # where there is such a file
+
+        parser = configparser.ConfigParser()
+        try:
+            parser.read_string(text)
         except configparser.Error as error:  # its text would quote the line, which may be a key
             faults = [fault[0] for fault in getattr(error, "errors", ())]  # of a ParsingError: line number and text
             line = getattr(error, "lineno", None) or next(iter(faults), None)
