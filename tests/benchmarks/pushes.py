@@ -117,7 +117,8 @@ def _first(stage: Stage, place: str) -> t.Iterator[Figure]:
         for way in turn if number % 2 else reversed(turn):
             seconds[way].append(ways[way]())
     docker, one, ten = map(statistics.mean, seconds.values())
-    yield ratio("jcr_image, new image : docker push", one, docker, _FIRST, f"{ROUNDS * NEW} of each")
+    how = f"{ROUNDS * NEW} of each, internal_poll_interval {PATIENT['ANSIBLE_INTERNAL_POLL_INTERVAL']} s"
+    yield ratio("jcr_image, new image : docker push", one, docker, _FIRST, how)
     yield ratio(f"jcr_image, new image under {len(TAGS)} tags : under one", ten, one, _TEN_TAGS)
     loading = by_turns({"empty": lambda: stage.play([]), "loaded": lambda: stage.play([_UNCHANGED_TASK])})
     yield ratio(
