@@ -82,7 +82,10 @@ class EngineClient(APIClient):
         """The newest API of the engine. Its C(/_ping) tells that in a header, and asks no other program as C(/version)
         does (dockerd asks containerd and runc); a proxy may leave the header out.
         """
-        answer = self._get(self._url("/_ping", versioned_api=False))
+        try:
+            answer = self._get(self._url("/_ping", versioned_api=False))
+        except Exception as error:  # over ssh anything that paramiko raises
+            raise DockerException(f"Error while asking for the API's version: {error}") from error
         version = answer.headers.get("Api-Version") if answer.ok else None
         return version or t.cast("str", super()._retrieve_server_version())
 

@@ -105,8 +105,7 @@ class PushedImage(ImageResource):
             self.registry_host = self.session.trusted_host(self.registry)
         else:
             self.need_repository()
-        if not self.writing or self.params["remove_local_source"]:  # what is pushed is known by its digest
-            self.content.read()
+        self.content.read()
         if not self._settled_without_source():
             self.content.need()
         state: dict[str, t.Any] = {}

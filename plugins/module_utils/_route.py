@@ -18,6 +18,7 @@ import re
 import ssl
 import typing as t
 import urllib.parse
+import urllib.request
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
 
@@ -101,11 +102,9 @@ def proxy_for(host: str, port: int) -> Proxy | None:
     HTTPS_PROXY or ALL_PROXY, in small letters too, unless NO_PROXY names the host, the host with its port, its domain
     or its network.
     """
-    from urllib import request  # where a proxy may be needed
-
-    proxies = request.getproxies()
+    proxies = urllib.request.getproxies()
     url = proxies.get("https") or proxies.get("all")
-    if not url or request.proxy_bypass(f"{host}:{port}") or _is_in_network(host, proxies.get("no", "")):
+    if not url or urllib.request.proxy_bypass(f"{host}:{port}") or _is_in_network(host, proxies.get("no", "")):
         return None
     try:
         parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")

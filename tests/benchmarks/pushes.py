@@ -28,7 +28,7 @@ IMAGE = "bench:1"
 REPEATS = 5
 NEW, STARTS = 4, 2  # images in one play, and plays without one to compare it with
 ROUNDS, TEN_ROUNDS = 6, 2
-PATIENT = {"ANSIBLE_INTERNAL_POLL_INTERVAL": "0.01"}  # seconds
+PATIENCE = 0.01  # seconds between two looks of Ansible's controller for results
 TAGS = [f"tag-{number}" for number in range(10)]
 PEERS = CHECKOUT / ".cache" / "peers"
 # The bundle that brings community.docker; of it only what its push needs is kept.
@@ -117,7 +117,7 @@ def _first(stage: Stage, place: str) -> t.Iterator[Figure]:
         for way in turn if number % 2 else reversed(turn):
             seconds[way].append(ways[way]())
     docker, one, ten = map(statistics.mean, seconds.values())
-    how = f"{ROUNDS * NEW} of each, internal_poll_interval {PATIENT['ANSIBLE_INTERNAL_POLL_INTERVAL']} s"
+    how = f"{ROUNDS * NEW} of each, internal_poll_interval {PATIENCE} s"
     yield ratio("jcr_image, new image : docker push", one, docker, _FIRST, how)
     yield ratio(f"jcr_image, new image under {len(TAGS)} tags : under one", ten, one, _TEN_TAGS)
     loading = by_turns({"empty": lambda: stage.play([]), "loaded": lambda: stage.play([_UNCHANGED_TASK])})
@@ -135,11 +135,9 @@ def _new_by_docker(stage: Stage, place: str) -> float:
 def _new_by_tasks(stage: Stage, tags: t.Sequence[str]) -> float:
     """What a play takes longer whose further tasks push an image each; its first one has nothing to do."""
     names = [f"bench-new-{number}:1" for number in range(NEW)]
-    stage.settings = PATIENT
-    with _new_images(stage, names):
+    with _new_images(stage, names), stage.configured(f"internal_poll_interval = {PATIENCE}"):
         start = statistics.mean(stage.play([_UNCHANGED_TASK]).wall for _time in range(STARTS))
         whole = stage.play([_UNCHANGED_TASK, *(push_task(name, tags) for name in names)]).wall
-    stage.settings = {}
     return (whole - start) / NEW
 
 

@@ -43,7 +43,7 @@ class Stage:
     directory: Path
     parts: contextlib.ExitStack
     collections: Path | None = None
-    settings: dict[str, str] = dataclasses.field(default_factory=dict)  # of Ansible, by environment variable
+    configuration: Path | None = None  # of Ansible
 
     @functools.cached_property
     def docker_host(self) -> str:
@@ -71,7 +71,19 @@ class Stage:
             environment["DOCKER_HOST"] = self.docker_host
         if self.collections:
             environment["ANSIBLE_COLLECTIONS_PATH"] = str(self.collections)
-        return {**environment, **self.settings}
+        if self.configuration:
+            environment["ANSIBLE_CONFIG"] = str(self.configuration)
+        return environment
+
+    @contextlib.contextmanager
+    def configured(self, setting: str) -> t.Iterator[None]:
+        """Let Ansible run with a setting that only its configuration file can give."""
+        self.configuration = self.directory / "ansible.cfg"
+        self.configuration.write_text(f"[defaults]\n{setting}\n", encoding="utf-8")
+        try:
+            yield
+        finally:
+            self.configuration = None
 
     def play(self, tasks: Play, variables: t.Mapping[str, t.Any] | None = None) -> Cost:
         """What ansible-playbook takes for these tasks on localhost."""

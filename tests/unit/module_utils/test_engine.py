@@ -23,6 +23,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils import _engineclient
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._engine import Engine, lone_image
 from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import engine_address
+from ansible_collections.jdcloud.jcr.plugins.module_utils._engineclient import EngineClient
 from ansible_collections.jdcloud.jcr.plugins.module_utils._enginetransfer import Transfer
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ConfigurationError,
@@ -690,6 +691,16 @@ def test_an_engine_whose_ping_does_not_tell_its_version(ping):
         "/version",
         f"/v1.41/images/{REFERENCE}/json",
     ]
+
+
+def test_whatever_a_connection_raises_is_told_as_that(monkeypatch):
+    """Over ssh it is an exception of paramiko, which is not known here."""
+
+    def refuse(*_args, **_options):
+        raise Exception("Channel closed.")
+
+    monkeypatch.setattr(EngineClient, "send", refuse)
+    assert "Channel closed." in told_of("tcp://127.0.0.1:1")
 
 
 def test_an_engine_that_does_not_answer():

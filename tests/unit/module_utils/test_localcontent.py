@@ -18,34 +18,46 @@ HOST = "myshop-cn-north-1.jcr.service.jdcloud.com"
 NAME = f"{HOST}/shop/web:1.0"
 
 
-class FailingEngine:
-    """An engine that has the image under no other name, and fails to push it; C(stuck): and to remove a name."""
+class RecordingEngine:
+    """An engine that has the image under no other name; C(asked) is what it was asked for, in order."""
 
-    def __init__(self, stuck: bool, failure: BaseException) -> None:
-        self._stuck = stuck
-        self._failure = failure
-        self.removed: list[str] = []
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
 
     def inspect(self, reference: str) -> None:
-        return None
+        self.asked.append(("inspect", reference))
 
     def tag(self, source: str, target: str) -> None:
-        assert (source, target) == ("web:build", NAME)
+        self.asked.append(("tag", source, target))
 
-    def push(self, *args: t.Any, **options: t.Any) -> t.NoReturn:
+    def push(self, reference: str, *args: t.Any, **options: t.Any) -> dict[str, t.Any]:
+        self.asked.append(("push", reference))
+        return {"digest": "sha256:" + "0" * 64}
+
+    def remove(self, reference: str) -> None:
+        self.asked.append(("remove", reference))
+
+
+class FailingEngine(RecordingEngine):
+    """One that fails to push; C(stuck): and to remove a name."""
+
+    def __init__(self, stuck: bool, failure: BaseException) -> None:
+        super().__init__()
+        self._stuck = stuck
+        self._failure = failure
+
+    def push(self, reference: str, *args: t.Any, **options: t.Any) -> t.NoReturn:
         raise self._failure
 
     def remove(self, reference: str) -> None:
-        self.removed.append(reference)
+        super().remove(reference)
         if self._stuck:
             raise EngineError("the Docker Engine is gone")
 
 
-@pytest.mark.parametrize("failure", [TransferRefused("denied"), KeyboardInterrupt()], ids=["refused", "interrupted"])
-@pytest.mark.parametrize("stuck", [False, True])
-def test_the_error_of_a_push_is_not_hidden_by_tidying_up(stuck: bool, failure: BaseException) -> None:
-    engine = FailingEngine(stuck, failure)
-    params = {"source": "web:build", "keep_local_tag": False}
+def delivered(engine: RecordingEngine, *, keep: bool) -> tuple[LocalContent, t.Any]:
+    """The engine's image, and its way into the registry."""
+    params = {"source": "web:build", "keep_local_tag": keep}
     content = LocalContent(types.SimpleNamespace(params=params, engine=lambda: engine), types.SimpleNamespace())
     token = types.SimpleNamespace(username="jdcloud", password=None)
     delivery = types.SimpleNamespace(
@@ -54,8 +66,34 @@ def test_the_error_of_a_push_is_not_hidden_by_tidying_up(stuck: bool, failure: B
         login=types.SimpleNamespace(through=lambda work: work(token)),
         session=types.SimpleNamespace(deadline=None),
         layer_told=None,
+        pushed=lambda digest, transfer: None,
     )
+    return content, delivery
+
+
+def test_each_name_is_given_once() -> None:
+    engine = RecordingEngine()
+    content, delivery = delivered(engine, keep=True)
+    next(content.send(delivery, ["1.0", "latest"]))
+    content.named(delivery, ["1.0", "latest"])
+    other = f"{HOST}/shop/web:latest"
+    assert engine.asked == [("tag", "web:build", NAME), ("push", NAME), ("tag", "web:build", other)]
+
+
+def test_a_name_that_only_the_push_needs_is_taken_away() -> None:
+    engine = RecordingEngine()
+    content, delivery = delivered(engine, keep=False)
+    next(content.send(delivery, ["1.0"]))
+    content.named(delivery, ["1.0"])
+    assert engine.asked == [("inspect", NAME), ("tag", "web:build", NAME), ("push", NAME), ("remove", NAME)]
+
+
+@pytest.mark.parametrize("failure", [TransferRefused("denied"), KeyboardInterrupt()], ids=["refused", "interrupted"])
+@pytest.mark.parametrize("stuck", [False, True])
+def test_the_error_of_a_push_is_not_hidden_by_tidying_up(stuck: bool, failure: BaseException) -> None:
+    engine = FailingEngine(stuck, failure)
+    content, delivery = delivered(engine, keep=False)
     with pytest.raises((JcrError, KeyboardInterrupt)) as caught:
         next(content.send(delivery, ["1.0"]))
     assert caught.value is failure
-    assert engine.removed == [NAME]
+    assert engine.asked[-1] == ("remove", NAME)
