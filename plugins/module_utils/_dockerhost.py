@@ -7,7 +7,7 @@
 This module util is private to the collection.
 
 They stand apart from C(_host) because Ansible sends a module together with all that it may import, however late: the
-modules that need the service only would carry half as much again to every machine.
+modules that need the service only would carry all of this to every machine.
 """
 
 from __future__ import annotations

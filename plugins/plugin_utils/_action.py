@@ -75,7 +75,7 @@ class InProcessAction(ActionBase):
 
     spec: ArgumentSpec
     build: t.ClassVar[Build]
-    adapter: type[ControllerHost] = ControllerHost  # where the task runs here
+    adapter: type[ControllerHost] = ControllerHost  # of the Host port, for a task that runs here
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)

@@ -102,8 +102,8 @@ def _first(stage: Stage, place: str) -> t.Iterator[Figure]:
     """One more task against one more command, on the average of many pushes: one differs from the next by more than
     is to be told.
 
-    Ansible's controller looks a thousand times a second whether a worker has ended. dockerd and the registry keep all
-    cores busy with a push; where there are two, that can be felt, so here it looks less often, as the README advises.
+    dockerd and the registry keep all cores busy with a push, and Ansible's controller looks a thousand times a second
+    whether a worker has ended, if it is not told otherwise: here it is, as the README says how.
     What the first task of a play takes besides, to load the plugin and the docker SDK, is told by itself.
     """
     ways = {
