@@ -90,7 +90,7 @@ class ArchiveContent:
             expected={name: self._image[name] for name in ("digest", "config_digest")},
             deadline=delivery.session.deadline,
             renew=delivery.login.renew,
-            progress=delivery.layer_told,
+            progress=delivery.progress.layer,
         )
         delivery.pushed(pushed["digest"], pushed["transfer"])
         yield from tags

@@ -10,7 +10,6 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import typing as t
 
 # What sends is imported where something is sent: a task that changes nothing has no use for it.
@@ -57,11 +56,6 @@ class Delivery:
             self.login.token.password, clock=session.clock, deadline=session.deadline, renew=self.login.renew
         ) as repository:
             yield repository
-
-    def layer_told(self, layer: t.Any) -> None:
-        """Tell of a layer that is through, or from an engine, on its way."""
-        if self.progress.followed:
-            self.progress.tell("layer", **dataclasses.asdict(layer))
 
     def pushed(self, digest: str, transfer: t.Mapping[str, t.Any]) -> None:
         """The content is in the repository."""

@@ -130,7 +130,7 @@ class LocalContent:
                     token.username,
                     token.password,
                     deadline=delivery.session.deadline,
-                    progress=delivery.layer_told,
+                    progress=delivery.progress.layer,
                     verify=delivery.target.verify,
                     allowed_hosts=delivery.target.allowed_hosts,
                 )

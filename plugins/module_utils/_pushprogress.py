@@ -9,6 +9,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import PUSHED
@@ -38,14 +39,9 @@ class PushProgress:
         self._scrub = scrub
         self._show = show
 
-    @property
-    def followed(self) -> bool:
-        """Whether anybody wants to know; an engine tells of a layer so often that asking first is worth it."""
-        return self._file is not None or self._show is not None
-
     def tell(self, event: str, **fields: t.Any) -> None:
         """Tell of a C(begin), a C(layer), a C(tag), the C(end), or that the push has C(failed)."""
-        if not self.followed:
+        if not self._is_followed:
             return
         scrubbed = self._scrub(fields)
         if self._file:
@@ -53,6 +49,18 @@ class PushProgress:
         line = _LINES[event](scrubbed) if self._show else None
         if line:
             self._show(_printable(line))
+
+    def layer(self, layer: t.Any) -> None:
+        """Tell of a layer that is through (a Layer of _upload), or on its way through an engine (a LayerEvent).
+
+        An engine does so very often: nothing is worked out where nobody wants to know.
+        """
+        if self._is_followed:
+            self.tell("layer", **dataclasses.asdict(layer))
+
+    @property
+    def _is_followed(self) -> bool:
+        return self._file is not None or self._show is not None
 
     def close(self) -> None:
         if self._file:

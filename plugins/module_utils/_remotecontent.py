@@ -201,7 +201,7 @@ class RemoteContent:
                 platforms=self._platforms,
                 guards=delivery.guards,
                 digest=self.digest,
-                progress=delivery.layer_told,
+                progress=delivery.progress.layer,
             )
         delivery.pushed(transfer.root.digest, transfer.result())
         yield from tags

@@ -65,7 +65,7 @@ def delivered(engine: RecordingEngine, *, keep: bool) -> tuple[LocalContent, t.A
         guards=types.SimpleNamespace(guarded=lambda tag: False),
         login=types.SimpleNamespace(through=lambda work: work(token)),
         session=types.SimpleNamespace(deadline=None),
-        layer_told=None,
+        progress=types.SimpleNamespace(layer=None),
         pushed=lambda digest, transfer: None,
     )
     return content, delivery

@@ -11,6 +11,7 @@ import json
 import pytest
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import no_transfer
+from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import LayerEvent
 from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
 from ansible_collections.jdcloud.jcr.plugins.module_utils._pushprogress import PushProgress
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Redactor, Secret
@@ -82,5 +83,11 @@ def test_nothing_is_worked_out_where_nobody_listens():
     progress = PushProgress(scrub=lambda fields: pytest.fail("nobody is to see it"))
     for event, fields, _line in LINES:
         progress.tell(event, **fields)
+    progress.layer(object())  # whose fields cannot be told
     progress.close()
-    assert not progress.followed
+
+
+def test_a_layer_is_told_with_its_fields(redactor):
+    shown: list[str] = []
+    PushProgress(redactor.scrub, show=shown.append).layer(LayerEvent("6c3c624b58db", "pushed", 1024, None))
+    assert shown == ["layer 6c3c624b58db is pushed, 1.0 KB"]
