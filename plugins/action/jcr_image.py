@@ -6,7 +6,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _engine, _localcontent, _pushprogress, _target
+from ansible_collections.jdcloud.jcr.plugins.module_utils import (
+    _engine,
+    _filelock,
+    _localcontent,
+    _pushprogress,
+    _target,
+    _tokens,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_image import SPEC, build
 from ansible_collections.jdcloud.jcr.plugins.plugin_utils._action import OnHostAction
 
@@ -18,4 +25,4 @@ class ActionModule(OnHostAction):
     build = staticmethod(build)
     # Workers inherit what is loaded here: loading the docker SDK would cost each of them as much as all else it does.
     # The others are what a push through an engine takes besides.
-    loaded = (_engine, _localcontent, _pushprogress, _target)
+    loaded = (_engine, _filelock, _localcontent, _pushprogress, _target, _tokens)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _knowntokens
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_token_info import SPEC, TokensInfo
 from ansible_collections.jdcloud.jcr.plugins.plugin_utils._action import InProcessAction
 
@@ -15,3 +16,4 @@ class ActionModule(InProcessAction):
 
     spec = SPEC
     build = TokensInfo
+    loaded = (_knowntokens,)  # by a worker's parent: workers inherit it

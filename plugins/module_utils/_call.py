@@ -22,7 +22,7 @@ import urllib.parse
 import uuid
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _models, _operations, _signing
-from ansible_collections.jdcloud.jcr.plugins.module_utils._answers import request_id_of, result_of
+from ansible_collections.jdcloud.jcr.plugins.module_utils._answers import result_of
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import Account
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
@@ -127,7 +127,7 @@ class Caller:
                 _note(trace, attempt, answer, self._clock.monotonic() - started)
             failure.attempts = attempt
             if answer is not None:  # not every error that is found in an answer knows it as a whole
-                failure.request_id = failure.request_id or request_id_of(answer)
+                failure.request_id = failure.request_id or _models.request_id_of(answer.headers)
                 failure.http_status = failure.http_status or answer.status
             clock_was_wrong = abs(self.now() - signed_at) > CLOCK_TOLERANCE
             if isinstance(failure, AuthenticationFailed) and clock_was_wrong and not by_corrected_time:
@@ -227,7 +227,7 @@ def _note(trace: dict[str, t.Any], attempt: int, answer: Answer | None, seconds:
     trace["attempts"] = attempt
     trace["milliseconds"] = round(seconds * 1000)
     trace["http_status"] = answer.status if answer else None
-    trace["request_id"] = request_id_of(answer) if answer else None
+    trace["request_id"] = _models.request_id_of(answer.headers) if answer else None
 
 
 def _unknown_outcome(operation: Operation, failure: JcrError) -> UnknownOutcome:

@@ -16,7 +16,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _deletions, _purge, _reference, _rules
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _deletions, _purge, _reference, _registryhost, _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     AlreadyExists,
     ConfigurationError,
@@ -42,7 +42,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._preflight import (
     warn,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session, accept_checked_name, moment
+from ansible_collections.jdcloud.jcr.plugins.module_utils._session import accept_checked_name, moment
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport
 
 ASKED_NAMES = 100  # of new repositories of one registry; that they are free is known from the listing anyway
@@ -64,7 +65,7 @@ class Place:
     absent in one.
     """
 
-    session: Session | None
+    session: TokenSession | None
     quotas: t.Mapping[str, t.Mapping[str, t.Any]]
     blocked: str | None
     params: t.Mapping[str, t.Any]
@@ -229,7 +230,7 @@ def _registry_host(place: Place, declared: Registry, exists: bool | None) -> Row
         return not_checked("registry_host", obj, place.blocked or _UNKNOWN)
     if not exists:
         try:
-            host = _reference.registry_host(declared.name, declared.region)
+            host = _registryhost.registry_host(declared.name, declared.region)
         except RuleError:
             return not_checked("registry_host", obj, "the name makes no host")
         return ok("registry_host", obj, f"the registry does not exist yet; by the documents it will be {host}")
@@ -243,7 +244,7 @@ def _registry_host(place: Place, declared: Registry, exists: bool | None) -> Row
     return ok("registry_host", obj, f"{host} answers")
 
 
-def _knock(session: Session, host: str, timeout: float) -> None:
+def _knock(session: TokenSession, host: str, timeout: float) -> None:
     scheme = "http" if is_loopback(host) else "https"
     transport = Transport(
         f"{scheme}://{host}", verify=session.verify, timeout=timeout, clock=session.clock, called="registry host"
@@ -266,13 +267,13 @@ def _tokens(place: Place, declared: Registry, exists: bool | None) -> Row:
     session.foresee_keeping(declared.name)
     # Asked first: the answer tells the service's time, by which the ledger counts.
     held = bool(exists and session.usable_tokens(declared.name))
-    ledger = session.broker.ledger(declared.name)
+    ledger = session.known_tokens.ledger(declared.name)
     return token_budget(
         obj,
         needed=max(0, declared.tokens_needed - held),
         held=held,
         issued=ledger["issued_last_hour"],
-        listed=len(session.broker.last_listing(declared.name)),
+        listed=len(session.known_tokens.last_listing(declared.name)),
         allowed=ISSUES_AN_HOUR,
         next_slot=moment(ledger["next_slot_at"]),
         on_rate_limit=place.params["on_rate_limit"],

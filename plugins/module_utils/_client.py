@@ -41,7 +41,7 @@ class Client:
     http_status, milliseconds, request_id, attempts} each.
 
     All methods raise subclasses of JcrError that know their act and object: RuleError for a name that cannot stand in a
-    path, those of _answers for refusals, Unreachable, ProtocolError and DeadlineExceeded when there is no answer to go
+    path, those of _refusals, Unreachable, ProtocolError and DeadlineExceeded when there is no answer to go
     by, and, from writes only, UnknownOutcome and CheckModeViolation.
     """
 

@@ -21,7 +21,7 @@ import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import FileError, ProtocolError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._models import token_password
-from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import split_registry_host
+from ansible_collections.jdcloud.jcr.plugins.module_utils._registryhost import split_registry_host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
 
 _CURE = "Name the file that the console offers with a new token (REGISTRY-token.xlsx), or one that dest wrote."

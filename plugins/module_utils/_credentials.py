@@ -12,7 +12,6 @@ name of the active one (observed with jdc 1.2.12).
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import stat
@@ -30,8 +29,7 @@ _SERVICE = "containerregistry."  # what the host of an endpoint for this service
 _LARGEST_FILE = 1024 * 1024
 
 
-@dataclasses.dataclass(frozen=True)
-class Credential:
+class Credential(t.NamedTuple):
     """One access key. C(source) says where it was found, in words."""
 
     access_key: str
@@ -40,8 +38,7 @@ class Credential:
     source: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Account:
+class Account(t.NamedTuple):
     """Who asks, where, and through which endpoint; C(warnings) are texts for the user."""
 
     credential: Credential

@@ -32,6 +32,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._options import IMAGE_
 from ansible_collections.jdcloud.jcr.plugins.module_utils._placeholder import Placeholder
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import DELETE, Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted
+from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import conversation
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Failed, Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import ALWAYS, NEVER, TagGuards
 from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import upload
@@ -226,9 +227,9 @@ class DeletedImages(ImageResource):
         """Move each tag to an image of its own, and delete that: no other tag is in danger, ever."""
         if not to_untag:
             return
-        conversation = self.session.conversation(self.registry, self.session.token(self.registry))
-        target = Repository(conversation, self.repository)
-        outcomes = _bulk.each(to_untag, lambda item: self._put_aside(target, *item), workers=_WORKERS)
+        with conversation(self.session, self.registry, self.session.token(self.registry)) as opened:
+            target = Repository(opened, self.repository)
+            outcomes = _bulk.each(to_untag, lambda item: self._put_aside(target, *item), workers=_WORKERS)
         for outcome in outcomes:
             _digest, tag = outcome.item
             if outcome.error is not None:

@@ -31,13 +31,10 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._configjson import (
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._credentialstore import CredentialStore
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import FileError, RuleError
-from ansible_collections.jdcloud.jcr.plugins.module_utils._files import (
-    is_private,
-    locked,
-    private_directory,
-    read_bytes,
-    write_private,
-)
+from ansible_collections.jdcloud.jcr.plugins.module_utils._filelock import locked
+from ansible_collections.jdcloud.jcr.plugins.module_utils._files import is_private, read_bytes
+from ansible_collections.jdcloud.jcr.plugins.module_utils._filewriting import write_private
+from ansible_collections.jdcloud.jcr.plugins.module_utils._privatedirectory import private_directory
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 
 Logins = t.Mapping[str, tuple[str, Secret]]

@@ -12,12 +12,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _registryhost
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import REGIONS
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
 
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
@@ -39,7 +39,7 @@ _HUB_PARTS = (
 class OwnPlace:
     """A repository in a registry of this account, which C(session) (of its region) can ask the service about."""
 
-    session: Session
+    session: TokenSession
     registry: str
     host: str
     repository: str
@@ -61,7 +61,7 @@ class OwnPlace:
 class ForeignPlace:
     """A repository in a registry that this account does not own: with a login of its own, or anonymously."""
 
-    session: Session
+    session: TokenSession
     reference: ImageReference  # with a host
     login: tuple[str, Secret] | None = None
 
@@ -82,7 +82,7 @@ class ForeignPlace:
         return self.target.opened(password, clock=self.session.clock, deadline=self.session.deadline)
 
 
-def own_place(session: Session, reference: ImageReference, registry: str) -> OwnPlace | None:
+def own_place(session: TokenSession, reference: ImageReference, registry: str) -> OwnPlace | None:
     """Where the image is if that is a registry of this account, in whatever region; None for any other one.
 
     C(registry) is the task's own: meant by a name without a host, and spoken to in one way only, whichever of its hosts
@@ -91,7 +91,7 @@ def own_place(session: Session, reference: ImageReference, registry: str) -> Own
     host, repository = reference.host, reference.repository
     if host in (None, session.registry_host(registry)):
         return OwnPlace(session, registry, session.foreseen_host(registry), repository)
-    named = _reference.split_registry_host(host)
+    named = _registryhost.split_registry_host(host)
     if named is None:
         return _listed_place(session, host, repository)
     name, region, _inner = named
@@ -103,7 +103,7 @@ def own_place(session: Session, reference: ImageReference, registry: str) -> Own
     return OwnPlace(home, name, host if as_documented else told, repository)
 
 
-def _listed_place(session: Session, host: str, repository: str) -> OwnPlace | None:
+def _listed_place(session: TokenSession, host: str, repository: str) -> OwnPlace | None:
     """The same of a host that does not tell its registry: the service is asked which one has it.
 
     All regions are asked only where every registry has such a host, which is with an emulator on this machine.
@@ -116,7 +116,7 @@ def _listed_place(session: Session, host: str, repository: str) -> OwnPlace | No
     return None
 
 
-def _target(session: Session, host: str, repository: str, username: str | None) -> Target:
+def _target(session: TokenSession, host: str, repository: str, username: str | None) -> Target:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
 
     return Target(host, repository, username, **session.transfer_options())

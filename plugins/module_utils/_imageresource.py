@@ -20,12 +20,12 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import Configu
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import NONE, Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenResource
 
 DEFAULT_TAG = "latest"
 
 
-class ImageResource(ServiceResource):
+class ImageResource(TokenResource):
     """What the three states share: names, the registry's host, and what the registry holds.
 
     The keys of the state are tags, or the one digest that was given.

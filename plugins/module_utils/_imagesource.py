@@ -122,16 +122,14 @@ class ImageSource(t.Protocol):
         """Let go of files and connections."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Document:
+class Document(t.NamedTuple):
     """A manifest or an index, byte for byte."""
 
     descriptor: Descriptor
     content: bytes
 
 
-@dataclasses.dataclass(frozen=True)
-class Image:
+class Image(t.NamedTuple):
     """What an upload consists of: first C(blobs), then C(manifests) in their order; tags point at C(root).
 
     C(manifests) ends with the root's own. C(blobs) are distinct, in the order of their first use. C(elsewhere) are the

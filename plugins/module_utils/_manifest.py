@@ -12,7 +12,6 @@ image specifications say is as good as absent, and never an error.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import typing as t
 
@@ -25,8 +24,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Manifest:
+class Manifest(t.NamedTuple):
     """C(document) is the decoded manifest; None if there is none, or no JSON object."""
 
     document: dict[str, t.Any] | None

@@ -153,6 +153,11 @@ def total_count(raw: Raw) -> int | None:
     return _Fields("listing", raw).count("totalCount")
 
 
+def request_id_of(headers: t.Mapping[str, str]) -> str | None:
+    """The request id of an answer, which the gateway puts into a header as well."""
+    return headers.get("x-jdcloud-request-id") or None
+
+
 def envelope(document: t.Any) -> tuple[str | None, Raw | None, Raw | None]:
     """Request id, result and error of a decoded answer, each None where it is absent or null.
 

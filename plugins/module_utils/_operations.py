@@ -9,7 +9,6 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 import urllib.parse
 
@@ -23,8 +22,7 @@ NEVER = "never"  # it writes, each time something new
 _ABSENT = type(None)
 
 
-@dataclasses.dataclass(frozen=True)
-class Operation:
+class Operation(t.NamedTuple):
     """One call of the API.
 
     C(path), C(act) and C(obj) are for requests and messages: the path and the object are str.format templates over
@@ -40,7 +38,7 @@ class Operation:
     writes: bool
     repeat: str
     paged: bool = False
-    answer: t.Mapping[str, type | tuple[type, ...]] = dataclasses.field(default_factory=dict)
+    answer: t.Mapping[str, type | tuple[type, ...]] = {}
 
     def path_for(self, **names: str) -> str:
         """The path for these names, each quoted, so that no name can lead to another resource.

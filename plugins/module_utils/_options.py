@@ -9,15 +9,13 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import DEFAULT_HOURS
 
 
-@dataclasses.dataclass(frozen=True)
-class ArgumentSpec:
+class ArgumentSpec(t.NamedTuple):
     """Options together with the conditions among them, so that neither gets lost when parts are put together.
 
     C(of_states) says which options belong to some values of C(state) only; the others belong to all.
@@ -28,7 +26,7 @@ class ArgumentSpec:
     required_together: tuple[tuple[str, ...], ...] = ()
     required_one_of: tuple[tuple[str, ...], ...] = ()
     required_if: tuple[tuple[t.Any, ...], ...] = ()
-    of_states: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    of_states: t.Mapping[str, tuple[str, ...]] = {}
 
     def merge(self, *parts: ArgumentSpec) -> ArgumentSpec:
         """This spec with the options and conditions of C(parts) added; a later part wins where names are equal."""

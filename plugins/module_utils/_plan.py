@@ -13,7 +13,6 @@ is not managed either.
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 Fields = t.Mapping[str, t.Any]
@@ -22,8 +21,7 @@ State = t.Mapping[str, t.Optional[Fields]]
 NONE, CREATE, UPDATE, DELETE = "none", "create", "update", "delete"
 
 
-@dataclasses.dataclass(frozen=True)
-class Change:
+class Change(t.NamedTuple):
     """What happens to one object.
 
     C(drift) names the fields that differ and cannot be changed by the service: {field: (before, wanted)}.
@@ -33,11 +31,10 @@ class Change:
     action: str
     before: Fields | None
     after: Fields | None
-    drift: t.Mapping[str, tuple[t.Any, t.Any]] = dataclasses.field(default_factory=dict)
+    drift: t.Mapping[str, tuple[t.Any, t.Any]] = {}
 
 
-@dataclasses.dataclass(frozen=True)
-class Plan:
+class Plan(t.NamedTuple):
     """All changes of one task, in the order of the wanted state."""
 
     changes: tuple[Change, ...]

@@ -9,6 +9,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import threading
@@ -22,9 +23,10 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     TransferRefused,
     Unreachable,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import Token
+from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
 
 T = t.TypeVar("T")
 
@@ -35,7 +37,7 @@ class RegistryLogin:
     The new one is a cached one or an issue that the ledger allows; several threads may ask for it.
     """
 
-    def __init__(self, session: Session, registry: str) -> None:
+    def __init__(self, session: TokenSession, registry: str) -> None:
         self._session = session
         self._registry = registry
         self._lock = threading.Lock()
@@ -90,3 +92,20 @@ class RegistryLogin:
         if not isinstance(decision, _retry.Wait):
             raise failure
         self._session.clock.sleep(decision.seconds)
+
+
+@contextlib.contextmanager
+def conversation(session: TokenSession, registry: str, token: Token) -> t.Iterator[Conversation]:
+    """What speaks the registry's own protocol with the login of this token, for a while.
+
+    Raises HostNotAllowed as TokenSession.trusted_host() does.
+    """
+    opened = Conversation(
+        session.trusted_host(registry),
+        (token.username, token.password),
+        clock=session.clock,
+        deadline=session.deadline,
+        **session.transfer_options(),
+    )
+    with contextlib.closing(opened):
+        yield opened

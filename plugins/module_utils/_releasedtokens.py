@@ -20,15 +20,16 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     NotFound,
     ProtocolError,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import MAY_BE_FOREIGN, Token
 from ansible_collections.jdcloud.jcr.plugins.module_utils._models import token_password
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import DELETE, NONE, Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource, moment
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import MAY_BE_FOREIGN, Token
+from ansible_collections.jdcloud.jcr.plugins.module_utils._session import moment
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenResource
 
 
-class ReleasedTokens(ServiceResource):
+class ReleasedTokens(TokenResource):
     """C(state=absent). The keys of the state are the ids of the tokens that are to go, as jcr_token_info tells them."""
 
     shown = ("expires_at",)
@@ -66,7 +67,7 @@ class ReleasedTokens(ServiceResource):
             self.spared = [token for token in owned if token.found]
             self._tell_of_spared()
         state = {}
-        for listed in self.session.broker.last_listing(self.registry):
+        for listed in self.session.known_tokens.last_listing(self.registry):
             token = listed["authorization_token"]
             if self._is_doomed(token, ours):
                 self.host.keep_secret(token)

@@ -33,7 +33,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import Imag
 from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
 
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
@@ -51,7 +51,7 @@ class RemoteContent:
 
     known_by_config = False  # its digest stays the same wherever it goes
 
-    def __init__(self, host: Host, session: Session) -> None:
+    def __init__(self, host: Host, session: TokenSession) -> None:
         self._params = host.params
         self._host = host
         self._session = session

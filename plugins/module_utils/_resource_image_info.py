@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _bulk, _rules
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._declared import listed
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ContentMismatch, ImageNotFound
 from ansible_collections.jdcloud.jcr.plugins.module_utils._manifest import Manifest
@@ -28,6 +28,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import MEG
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_info import LOOK_UPS, Models, SelectingResource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._selection import IMAGES, VERSION
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
 
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
@@ -55,6 +56,8 @@ _OF_ONE_IMAGE = (ImageNotFound, ContentMismatch)
 class ImagesInfo(SelectingResource):
     """Options C(registry), C(repository), C(tag), C(digest), C(newest), C(config), C(sort), and the parts in SPEC."""
 
+    session_type = TokenSession
+    session: TokenSession
     what = "images"
     shape = IMAGES
 
@@ -131,13 +134,16 @@ class ImagesInfo(SelectingResource):
         if token is None:
             self.host.warn("No token is held, and none is issued in check mode: the configs of the images are null.")
             return
-        conversation = self.session.conversation(self.params["registry"], token)
-        outcomes = _bulk.each(
-            wanted.values(),
-            lambda model: _read(conversation, model),
-            workers=_READERS,
-            stop=lambda error: not isinstance(error, _OF_ONE_IMAGE),
-        )
+        from ansible_collections.jdcloud.jcr.plugins.module_utils import _bulk
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import conversation
+
+        with conversation(self.session, self.params["registry"], token) as registry:
+            outcomes = _bulk.each(
+                wanted.values(),
+                lambda model: _read(registry, model),
+                workers=_READERS,
+                stop=lambda error: not isinstance(error, _OF_ONE_IMAGE),
+            )
         for outcome in outcomes:
             if outcome.error is not None and not isinstance(outcome.error, _OF_ONE_IMAGE):
                 raise outcome.error

@@ -17,14 +17,15 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._credentialstore impor
 from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import ping
 from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerlogin import AUTO
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import Token
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import CONNECTION, STATE, TOKEN, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import NONE, Plan, State
-from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import registry_host, split_registry_host
+from ansible_collections.jdcloud.jcr.plugins.module_utils._registryhost import registry_host, split_registry_host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource, moment
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token
+from ansible_collections.jdcloud.jcr.plugins.module_utils._session import moment
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenResource
 
 SPEC = ArgumentSpec(
     options={
@@ -57,7 +58,7 @@ class Entry:
     store: str
 
 
-class LoginResource(ServiceResource):
+class LoginResource(TokenResource):
     """The keys of the state are registries, C(REGISTRY inside the VPC) for their inner hosts, and C(... for USER).
 
     A login is C(usable) while its token is known, valid and long-lived, and C(private) if only its owner can read it.

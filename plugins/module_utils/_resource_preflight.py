@@ -32,7 +32,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._options import (
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._preflight import Row
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
 
 SPEC = ArgumentSpec(
     options={
@@ -105,7 +105,7 @@ class PreflightResource(Resource):
     def __init__(self, host: Host) -> None:
         self.host = host
         self.params = host.params
-        self.sessions: dict[str, Session] = {}
+        self.sessions: dict[str, TokenSession] = {}
         self.registries: list[Registry] = []
         self.rows: list[Row] = []
         self.unknown: CredentialsError | None = None  # why there is no access key
@@ -147,9 +147,9 @@ class PreflightResource(Resource):
         self.rows += _checks.engine_rows(self.host, list(dict.fromkeys(sources)))
         return {}
 
-    def _session(self, region: str) -> Session:
+    def _session(self, region: str) -> TokenSession:
         stand_in = _NOBODY if self.unknown else {}
-        self.sessions[region] = Session(
+        self.sessions[region] = TokenSession(
             _Onlooker(self.host, {**self.params, **stand_in, "region": region}), self.usual_deadline
         )
         # One deadline for the whole task.

@@ -21,6 +21,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_info import 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._selection import Shape
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import moment
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
 
 SPEC = ArgumentSpec(
     options={
@@ -36,6 +37,8 @@ SPEC = ArgumentSpec(
 class TokensInfo(SelectingResource):
     """Options C(registry), C(held), C(expiring_within), C(sort), C(cache), and those of the part ORDER."""
 
+    session_type = TokenSession
+    session: TokenSession
     what = "tokens"
     paged = False
     shape = Shape(
@@ -74,10 +77,10 @@ class TokensInfo(SelectingResource):
 
     def _tokens(self, registry: str) -> Models:
         """All valid tokens of a registry; notes on the way how many more can be issued."""
-        listed = self.session.broker.listed(registry)
+        listed = self.session.known_tokens.listed(registry)
         for entry, _held in listed:
             self._keep(entry["authorization_token"])
-        ledger = self.session.broker.ledger(registry)
+        ledger = self.session.known_tokens.ledger(registry)
         self.ledgers.append(
             {
                 "registry": registry,

@@ -21,12 +21,12 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     JcrError,
     UnknownOutcome,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import MAY_BE_FOREIGN, Token
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import DELETE, Plan, State
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import moment
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import MAY_BE_FOREIGN, Token
 from ansible_collections.jdcloud.jcr.plugins.module_utils._validtoken import ValidToken
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import dataclasses
 import ipaddress
 import os
 import re
@@ -27,8 +26,7 @@ _ENDPOINT = "It has to be https://HOST[:PORT]; http:// is accepted for loopback 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-@dataclasses.dataclass(frozen=True)
-class Proxy:
+class Proxy(t.NamedTuple):
     """An HTTP proxy that is asked for a tunnel; C(authorization) is the value of its header, None without a login."""
 
     host: str

@@ -16,7 +16,6 @@ where it can, a corrected value that passes.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import typing as t
 import unicodedata
@@ -41,8 +40,7 @@ _SEPARATORS = re.compile(r"[_-]+")
 _PUSHABLE_SEPARATOR = re.compile(r"_{1,2}|-+")
 
 
-@dataclasses.dataclass(frozen=True)
-class _Grammar:
+class _Grammar(t.NamedTuple):
     """One tier of the rules of one kind of name."""
 
     what: str

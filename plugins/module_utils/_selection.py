@@ -14,7 +14,6 @@ it, so that nothing is chosen for want of knowledge.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import typing as t
 
@@ -33,8 +32,7 @@ LabelTest = t.Callable[[str], bool]
 VERSION = "version"  # what sort calls the version in an object's labels
 
 
-@dataclasses.dataclass(frozen=True)
-class Shape:
+class Shape(t.NamedTuple):
     """What the fields of one kind of objects mean.
 
     C(labels): the field with its name, or with all its tags; C(exact): the option that lists labels as they are.

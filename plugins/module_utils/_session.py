@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a task needs to speak to the service: account, client, token broker, each made when it is first asked for.
+"""What a task needs to speak to the service: account, client, each made when it is first asked for.
 
 This module util is private to the collection.
 """
@@ -29,15 +29,10 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._models import format_
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import region as check_region
-from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import token_hours
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport
 
-if t.TYPE_CHECKING:
-    from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
-    from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
-    from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token, TokenBroker
-
 T = t.TypeVar("T")
+S = t.TypeVar("S", bound="Session")
 
 _POLL_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between two looks at what is not there yet; the last for ever
 
@@ -57,9 +52,7 @@ class Session:
         self.clock = clock or Clock()
         self._usual_deadline = usual_deadline
         self._hosts: dict[str, str] = {}
-        self._unkept: dict[str, Token] = {}
-        self._elsewhere: dict[str, Session] = {}
-        self._conversations: list[Conversation] = []
+        self._elsewhere: dict[str, t.Any] = {}  # sessions of this kind, by region
         self.account = resolve(self._params, host.environ, host.home)
         host.keep_secret(self.account.credential.secret_key)
         if self.account.credential.security_token:
@@ -86,12 +79,12 @@ class Session:
     def region(self) -> str:
         return self.account.region
 
-    def in_region(self, region: str) -> Session:
+    def in_region(self: S, region: str) -> S:
         """The same account in another region, with the same deadline; this session closes it."""
         if region == self.region:
             return self
         if region not in self._elsewhere:
-            session = Session(self._host, None, self.clock, region)
+            session = type(self)(self._host, None, self.clock, region)
             session.__dict__["deadline"] = self.deadline
             self._elsewhere[region] = session
         return self._elsewhere[region]
@@ -128,14 +121,6 @@ class Session:
             return False
         return self._params["ca_path"] or self._host.environ.get("JDCLOUD_CA_PATH") or True
 
-    @functools.cached_property
-    def broker(self) -> TokenBroker:
-        from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import default_cache_dir
-        from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
-
-        cache = self._params.get("cache") or default_cache_dir(self._host.environ, self._host.home)
-        return TokenBroker(self.client, cache, clock=self.clock)
-
     def registry_host(self, registry: str) -> str | None:
         """The host that the service names for C(registry), unchecked; None if the registry does not exist."""
         if registry not in self._hosts:
@@ -151,9 +136,9 @@ class Session:
 
     def documented_host(self, registry: str) -> str:
         """The host that a registry of this name has by the documented rule; the service is not asked."""
-        from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
+        from ansible_collections.jdcloud.jcr.plugins.module_utils import _registryhost
 
-        return _reference.registry_host(registry, self.region)
+        return _registryhost.registry_host(registry, self.region)
 
     def existing_host(self, registry: str) -> str:
         """The host of a registry that has to exist, unchecked; in check mode the foreseen one if it does not."""
@@ -175,9 +160,9 @@ class Session:
 
     def trust(self, host: str, registry: str) -> str:
         """The host itself, if a token of this registry may be sent to it; raises HostNotAllowed."""
-        from ansible_collections.jdcloud.jcr.plugins.module_utils import _reference
+        from ansible_collections.jdcloud.jcr.plugins.module_utils import _registryhost
 
-        return _reference.check_registry_host(
+        return _registryhost.check_registry_host(
             host,
             registry,
             self.region,
@@ -228,113 +213,6 @@ class Session:
         cause = error.cause[:1].upper() + error.cause[1:]
         self._host.warn(f"{cause}: predicted as if an earlier task of the real run creates it.")
 
-    # --- tokens ------------------------------------------------------------------------------------------------------
-
-    @property
-    def min_remaining(self) -> datetime.timedelta:
-        return datetime.timedelta(minutes=self._params["min_remaining"])
-
-    def check_token_options(self) -> None:
-        """Refuse hours and min_remaining that can never be met."""
-        hours = token_hours(self._params["hours"])
-        if isinstance(self._params["min_remaining"], bool):  # which passes as the number 0 or 1 otherwise
-            raise RuleError("min_remaining is not a number of minutes but of type bool", cure="Give it as a number.")
-        if not 0 <= self._params["min_remaining"] < hours * 60:
-            raise RuleError(
-                f"min_remaining is {self._params['min_remaining']} minutes, but a token of {hours} h must outlive it",
-                cure=f"Choose min_remaining from 0 to {hours * 60 - 1} minutes, or more hours.",
-            )
-
-    def token(self, registry: str) -> Token:
-        """A token of C(registry) that lives long enough: from the cache, or issued now."""
-        token = self.broker.acquire(
-            registry,
-            hours=self._params["hours"],
-            min_remaining=self.min_remaining,
-            on_rate_limit=self._policy,
-        )
-        self.keep_token(token)
-        if token.expires_at is None:  # the broker does not keep it, so that this task is the only one to know it
-            self._unkept[registry] = token
-        return token
-
-    def token_to_look_with(self, registry: str) -> Token | None:
-        """As token(); in check mode, which must not issue one, a token that is held, or None."""
-        if not self._host.check_mode:
-            return self.token(registry)
-        return next(iter(self.usable_tokens(registry)), None)
-
-    def conversation(self, registry: str, token: Token) -> Conversation:
-        """What speaks the registry's own protocol with the login of this token; the session closes it.
-
-        Raises HostNotAllowed as trusted_host() does.
-        """
-        from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
-
-        conversation = Conversation(
-            self.trusted_host(registry),
-            (token.username, token.password),
-            clock=self.clock,
-            deadline=self.deadline,
-            **self.transfer_options(),
-        )
-        self._conversations.append(conversation)
-        return conversation
-
-    def renewed_token(self, registry: str, replacing: t.Collection[Secret]) -> Token:
-        """A token to put in the place of others; the broker's hand_over() does that."""
-        token = self.broker.renew(
-            registry, hours=self._params["hours"], replacing=replacing, on_rate_limit=self._policy
-        )
-        self.keep_token(token)
-        return token
-
-    def foresee_renewal(self, registry: str, replacing: t.Collection[Secret]) -> None:
-        """Fail as renewed_token() would, for want of a free slot or of a usable cache. Issues and writes nothing."""
-        self.broker.foresee_renewal(registry, replacing=replacing, on_rate_limit=self._policy)
-
-    def foresee_keeping(self, registry: str) -> None:
-        """Fail as it would fail to put a token into the cache, as far as it can be foreseen. Writes nothing."""
-        self.broker.foresee_writing(registry)
-
-    @property
-    def _policy(self) -> str:
-        return self._params["on_rate_limit"]
-
-    def foresee_token(self, registry: str) -> None:
-        """Fail as token() would, for want of a free slot or of a usable cache. Issues and writes nothing."""
-        self.broker.foresee(registry, min_remaining=self.min_remaining, on_rate_limit=self._policy)
-
-    def usable_tokens(self, registry: str) -> list[Token]:
-        """The cached tokens that token() would be content with now, the longest living first. Issues, writes nothing.
-
-        Where the hour's tokens are used up and O(on_rate_limit=reuse), those are all that are valid.
-        """
-        if registry in self._unkept:
-            return [self._unkept[registry]]
-        held = self.held_tokens(registry)
-        long_enough = [token for token in held if token.expires_at - self.client.now() > self.min_remaining]
-        if not long_enough and self._policy == "reuse":
-            return held if self.broker.ledger(registry)["next_slot_at"] else []
-        return long_enough
-
-    def held_tokens(self, registry: str) -> list[Token]:
-        """The cached tokens of C(registry) that the service lists as valid, the longest living first."""
-        return self._kept_secret(self.broker.held(registry))
-
-    def owned_tokens(self, registry: str) -> list[Token]:
-        """As held_tokens(), with those that a rotation has replaced and not released yet."""
-        return self._kept_secret(self.broker.owned(registry))
-
-    def _kept_secret(self, tokens: list[Token]) -> list[Token]:
-        for token in tokens:
-            self.keep_token(token)
-        return tokens
-
-    def keep_token(self, token: Token) -> None:
-        self._host.keep_secret(token.password)
-        self._host.keep_secret(token.authorization_token)
-
     def transfer_options(self) -> dict[str, t.Any]:
         """How a registry itself is to be spoken to, as _target.Target takes it."""
         from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import IDLE_SECONDS
@@ -348,14 +226,9 @@ class Session:
         }
 
     def close(self) -> None:
-        """Hand the broker's warnings on, and let go of the connections."""
+        """Let go of the connections."""
         for session in self._elsewhere.values():
             session.close()
-        if "broker" in self.__dict__:
-            for text in self.broker.warnings:
-                self._host.warn(text)
-        for conversation in self._conversations:
-            conversation.close()
         if "client" in self.__dict__:
             self.client.close()
 
@@ -363,6 +236,7 @@ class Session:
 class ServiceResource(Resource):
     """A resource that speaks to the service through a session of its own."""
 
+    session_type: type[Session] = Session
     # Seconds for the whole task where the option says nothing; None: no limit but that of each step.
     usual_deadline: float | None = 300.0
 
@@ -373,7 +247,7 @@ class ServiceResource(Resource):
     @functools.cached_property
     def session(self) -> Session:
         """Made when first used, so that a failure to make it can say what the task was about."""
-        return Session(self.host, self.usual_deadline)
+        return self.session_type(self.host, self.usual_deadline)
 
     @property
     def place(self) -> str:

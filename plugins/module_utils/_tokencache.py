@@ -19,20 +19,17 @@ import json
 import os
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import FileError
-from ansible_collections.jdcloud.jcr.plugins.module_utils._files import (
+from ansible_collections.jdcloud.jcr.plugins.module_utils._files import read_bytes
+from ansible_collections.jdcloud.jcr.plugins.module_utils._privatedirectory import (
     check_private_directory,
-    locked,
     private_directory,
-    read_bytes,
-    set_aside,
-    write_private,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokenstate import CacheState, KeptToken, Request
 
 if t.TYPE_CHECKING:
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
     from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import Account
 
 _FORMAT = 1
@@ -50,6 +47,8 @@ def default_cache_dir(environ: t.Mapping[str, str], home: str) -> str:
 class TokenCache:
     """The cache file of one registry in one account and region. Making the object touches no file.
 
+    Most tasks read it only: what locks and writes is imported where it is used.
+
     Every method raises FileError, with a cure that names the option, when directory or file are not to be trusted or
     cannot be used. A file that cannot be understood is no error: it counts as empty.
     """
@@ -63,6 +62,8 @@ class TokenCache:
     @contextlib.contextmanager
     def locked(self, clock: Clock, wait: float) -> t.Iterator[None]:
         """Be the only one who works on this registry; waits for that at most wait seconds. Makes the directory."""
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._filelock import locked
+
         with contextlib.ExitStack() as held:
             with _naming_the_option():
                 private_directory(self._directory)
@@ -87,11 +88,15 @@ class TokenCache:
         state, is_broken = self._read()
         if not is_broken:
             return state, None
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._filewriting import set_aside
+
         with _naming_the_option():
             return state, f"The token cache file '{self._path}' was broken: renamed to '{set_aside(self._path)}'."
 
     def write(self, state: CacheState) -> None:
         """Replace the file, durably. Only under the lock."""
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._filewriting import write_private
+
         with _naming_the_option():
             write_private(self._path, _encode(state, self._key))
 

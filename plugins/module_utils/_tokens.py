@@ -11,10 +11,6 @@ in a cache file of the user until it expires, and every issue is written to a le
 asked for: a killed process or a lost answer counts as an issue. All of it happens under one lock for each account,
 region and registry, so that parallel tasks share one token.
 
-The listing of the service also holds tokens that others issued. They are credentials of those others: they only serve
-to see how many were surely issued (_ledger), and are never returned or kept. A token of our own whose answer was lost
-is found again there (_tokenstate), so that it is used and no other one is issued for it.
-
 A rotation is renew(), hand_over() and release() of what was replaced. Each step leaves in the cache what the next one
 needs, so that a rotation that ended in the middle is taken up again by the next, without another issue.
 """
@@ -22,7 +18,6 @@ needs, so that a rotation that ended in the middle is taken up again by the next
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import typing as t
 
@@ -41,53 +36,24 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ServerError,
     Unreachable,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._ledger import ISSUES_AN_HOUR, LONGEST_LIFE, Ledger
-from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER, Secret
+from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import MAY_BE_FOREIGN, KnownTokens, Token
+from ansible_collections.jdcloud.jcr.plugins.module_utils._ledger import ISSUES_AN_HOUR, LONGEST_LIFE
+from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import TokenCache
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokenrefusal import Refusal
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokenstate import (
     CacheState,
     KeptToken,
-    Listing,
     Request,
     as_listed,
     longest,
-    unfinished,
     usable,
 )
 
-if t.TYPE_CHECKING:
-    from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
-
 Change = t.Callable[[CacheState], CacheState]
 
-MAY_BE_FOREIGN = "was found in the service's list after its answer was lost, and may be somebody else's"
 LOCK_WAIT = 300.0  # seconds; more than a holder takes that uses up all its attempts, to list and to issue
 _LATEST_EXPIRY = LONGEST_LIFE + datetime.timedelta(hours=1)  # from now; an expiry beyond that was misread
-
-
-@dataclasses.dataclass(frozen=True)
-class Token:
-    """A login for one registry.
-
-    expires_at is None if the service's answer could not be read: such a token is good for the run that issued it.
-    issued tells whether this very call made it; source is C(cache), C(api) or C(xlsx). unfinished: a rotation of the
-    last hour got it and did not come to its end. found: its answer was lost, and it was taken from the service's list;
-    it may be somebody else's, and is not to be released unasked. The broker does not know the registry's host: whoever
-    has read and checked it may fill it in.
-    """
-
-    registry: str
-    region: str
-    authorization_token: Secret
-    password: Secret
-    expires_at: datetime.datetime | None
-    issued: bool
-    source: str
-    unfinished: bool = False
-    found: bool = False
-    host: str | None = None
-    username: t.ClassVar[str] = TOKEN_USER
 
 
 class _Wish(t.NamedTuple):
@@ -101,77 +67,19 @@ class _Wish(t.NamedTuple):
 
 
 class TokenBroker:
-    """Hands out tokens of the client's account and region.
+    """Hands out tokens, and adds to what is known of them.
 
-    cache_dir is made when first written to (0700). Another process that speaks to the service for the same registry is
-    waited for until the client's deadline; lock_wait is how many seconds that is where there is none.
+    The cache's directory is made when first written to (0700). Another process that speaks to the service for the same
+    registry is waited for until the client's deadline; lock_wait is how many seconds that is where there is none.
     """
 
-    def __init__(self, client: Client, cache_dir: str, *, clock: Clock, lock_wait: float = LOCK_WAIT) -> None:
-        self._client = client
-        self._directory = cache_dir
+    def __init__(self, known: KnownTokens, *, clock: Clock, lock_wait: float = LOCK_WAIT) -> None:
+        self.known = known
+        self._client = known.client
         self._clock = clock
         self._lock_wait = lock_wait
-        self._warnings: list[str] = []
-        self._broken_caches: dict[str, str] = {}  # what to tell of them, by registry
-        self._listings: dict[str, Listing] = {}  # what the service listed last, by registry
 
-    @property
-    def warnings(self) -> list[str]:
-        """What the user should be told."""
-        return [*self._broken_caches.values(), *self._warnings]
-
-    # --- reading -----------------------------------------------------------------------------------------------------
-
-    def held(self, registry: str) -> list[Token]:
-        """The cached tokens that the service lists as valid, the longest living first; none of a missing registry.
-
-        One that a rotation has not handed over yet comes last, one that it has replaced is left out. Issues, locks and
-        writes nothing.
-        """
-        return [self._token(registry, kept) for kept in usable(self._kept(registry))]
-
-    def listed(self, registry: str) -> list[tuple[dict[str, t.Any], bool]]:
-        """Every token that the service lists as valid, with whether it is one of held().
-
-        Raises NotFound for a missing registry. Issues, locks and writes nothing.
-        """
-        kept = {one.authorization_token for one in usable(self._look(registry, self._read(registry)).tokens)}
-        return [(entry, entry["authorization_token"] in kept) for entry in self.last_listing(registry)]
-
-    def last_listing(self, registry: str) -> Listing:
-        """What the service listed when this broker looked last; nothing where it has not, or there is no registry."""
-        return self._listings.get(registry, [])
-
-    def owned(self, registry: str) -> list[Token]:
-        """As held(), with those that a rotation has replaced and not released yet."""
-        kept = self._kept(registry)
-        new = unfinished(kept, self._client.now())
-        return [dataclasses.replace(self._token(registry, one), unfinished=one is new) for one in kept]
-
-    def _kept(self, registry: str) -> t.Sequence[KeptToken]:
-        try:
-            return self._look(registry, self._read(registry)).tokens
-        except NotFound:
-            return ()
-
-    def ledger(self, registry: str) -> dict[str, t.Any]:
-        """issued_last_hour and next_slot_at: None when a token can be issued now.
-
-        As far as this cache knows, and the listing tells if this broker has read it.
-        """
-        ledger = self._ledger(registry, self._read(registry))
-        return {"issued_last_hour": len(ledger.issues), "next_slot_at": ledger.next_slot_at}
-
-    def _ledger(self, registry: str, state: CacheState) -> Ledger:
-        expiries = (entry["expires_at"] for entry in self.last_listing(registry))
-        return Ledger.of(state.issues, (expiry for expiry in expiries if expiry is not None), self._client.now())
-
-    def _look(self, registry: str, state: CacheState) -> CacheState:
-        """The state as the service lists it now; from here on now() knows the service's time."""
-        self._listings.pop(registry, None)
-        self._listings[registry] = listing = self._client.tokens(registry)
-        return as_listed(state, listing, self._client.now())
+    # --- foreseeing --------------------------------------------------------------------------------------------------
 
     def foresee(self, registry: str, *, min_remaining: datetime.timedelta, on_rate_limit: str = "fail") -> None:
         """Raise the TokenBudgetExceeded or FileError of acquire(), as far as cache and listing can tell.
@@ -187,15 +95,15 @@ class TokenBroker:
 
     def foresee_writing(self, registry: str) -> None:
         """Raise the FileError of whatever puts a token into the cache, as far as it can be foreseen. Writes nothing."""
-        self._cache(registry).check_writable()
+        self.known.cache(registry).check_writable()
 
     def _foresee(self, registry: str, is_enough: t.Callable[[KeptToken], bool], on_rate_limit: str) -> None:
         self.foresee_writing(registry)
-        state = self._read(registry)
-        if registry not in self._listings:
+        state = self.known.read(registry)
+        if not self.known.has_looked(registry):
             with contextlib.suppress(NotFound):  # of a registry that an earlier task of the real run may create
-                self._look(registry, state)
-        seen = as_listed(state, self.last_listing(registry), self._client.now())
+                self.known.look(registry, state)
+        seen = as_listed(state, self.known.last_listing(registry), self._client.now())
         refusal = self._used_up(registry, seen)
         if refusal is None or any(map(is_enough, usable(seen.tokens))):
             return
@@ -235,7 +143,7 @@ class TokenBroker:
 
     def _get(self, wish: _Wish) -> Token:
         self._refuse_in_check_mode("issue a token")
-        cache = self._cache(wish.registry)
+        cache = self.known.cache(wish.registry)
         waited = 0.0
         while True:
             with self._locked(wish.registry, cache) as state:
@@ -243,7 +151,7 @@ class TokenBroker:
             if isinstance(outcome, Token):
                 return outcome
             if wish.on_rate_limit == "reuse" and outcome.shorter is not None:
-                return self._token(wish.registry, outcome.shorter)
+                return self.known.token(wish.registry, outcome.shorter)
             if wish.on_rate_limit != "wait":
                 raise outcome.error()
             pause = self._pause(outcome, waited)
@@ -251,10 +159,10 @@ class TokenBroker:
             waited += pause
 
     def _cached_or_new(self, wish: _Wish, cache: TokenCache, state: CacheState) -> Token | Refusal:
-        seen = self._look(wish.registry, state)
+        seen = self.known.look(wish.registry, state)
         found = next(filter(wish.is_met_by, usable(seen.tokens)), None)
         if found:
-            return self._token(wish.registry, found)
+            return self.known.token(wish.registry, found)
         refusal = self._used_up(wish.registry, seen)
         if refusal is None:
             return self._issue(wish, cache, seen)
@@ -264,20 +172,22 @@ class TokenBroker:
 
     def _used_up(self, registry: str, state: CacheState) -> Refusal | None:
         """Why the ledger forbids an issue; None if it allows one."""
-        ledger = self._ledger(registry, state)
+        ledger = self.known.budget(registry, state)
         if ledger.next_slot_at is None:
             return None
         return self._refusal(registry, state, f"{ledger.told()}, and the service allows {ISSUES_AN_HOUR} an hour")
 
     def _refusal(self, registry: str, state: CacheState, cause: str) -> Refusal:
         where = f"of registry '{registry}' in {self._client.region}"
-        return Refusal(where, cause, self._ledger(registry, state).next_slot_at, longest(state.tokens))
+        return Refusal(where, cause, self.known.budget(registry, state).next_slot_at, longest(state.tokens))
 
     def _pause(self, refusal: Refusal, waited: float) -> float:
         return refusal.pause(self._client.now(), waited, self._client.deadline.left())
 
     def _issue(self, wish: _Wish, cache: TokenCache, before: CacheState) -> Token | Refusal:
-        listed = frozenset(entry["authorization_token"].fingerprint() for entry in self.last_listing(wish.registry))
+        listed = frozenset(
+            entry["authorization_token"].fingerprint() for entry in self.known.last_listing(wish.registry)
+        )
         asked = before.asking(Request(self._client.now(), wish.hours, wish.rotates, listed))
         cache.write(asked)  # first the ledger: if this process dies now, the issue has been counted
         try:
@@ -295,11 +205,11 @@ class TokenBroker:
     def _find_again(self, registry: str, cache: TokenCache, asked: CacheState, error: JcrError) -> Token:
         """The token of an issue whose answer was lost, as the service lists it; raises C(error) if it does not."""
         with contextlib.suppress(JcrError):
-            seen = self._look(registry, asked)
+            seen = self.known.look(registry, asked)
             found = [kept for kept in seen.tokens if not asked.knows(kept.authorization_token)]
             if found:
                 cache.write(seen)
-                return dataclasses.replace(self._token(registry, found[0]), issued=True, source="api")
+                return self.known.token(registry, found[0])._replace(issued=True, source="api")
         raise error
 
     def _keep(self, wish: _Wish, cache: TokenCache, before: CacheState, issued: t.Mapping[str, t.Any]) -> Token:
@@ -310,7 +220,7 @@ class TokenBroker:
             expires_at = None
         token, password = issued["authorization_token"], issued["password"]
         # The service's own count starts no later than its answer.
-        after = dataclasses.replace(before, issues=(*before.issues, now))
+        after = before._replace(issues=(*before.issues, now))
         problem: JcrError | None = None
         if expires_at is not None:
             after = after.with_token(KeptToken(token, password, expires_at, renewed_at=now if wish.rotates else None))
@@ -324,7 +234,7 @@ class TokenBroker:
         if problem and wish.rotates:
             self._give_back(wish.registry, token, problem)
         if problem:
-            self._warnings.append(f"The new token is used once and not kept: {problem.message}")
+            self.known.warn(f"The new token is used once and not kept: {problem.message}")
         return Token(wish.registry, self._client.region, token, password, expires_at, issued=True, source="api")
 
     def _give_back(self, registry: str, token: Secret, problem: JcrError) -> t.NoReturn:
@@ -345,7 +255,7 @@ class TokenBroker:
         self._refuse_in_check_mode("keep a token")
         adopted = KeptToken(authorization_token, password, expires_at)
         self._update(registry, lambda state: state.with_token(adopted), {authorization_token})
-        return dataclasses.replace(self._token(registry, adopted), source="xlsx")
+        return self.known.token(registry, adopted)._replace(source="xlsx")
 
     def hand_over(
         self, registry: str, token: Token, replacing: t.Collection[Secret], forgetting: t.Collection[Secret] = ()
@@ -394,13 +304,13 @@ class TokenBroker:
 
     def _forget(self, registry: str, change: Change, about: t.Collection[Secret] = ()) -> None:
         """Take released tokens out of the cache."""
-        state = self._read(registry)
+        state = self.known.read(registry)
         if change(state) == state and not state.unanswered:
             return
         try:
             self._update(registry, change, about)
         except FileError as error:  # harmless: a token that the service no longer lists is never handed out
-            self._warnings.append(f"A released token stays in the cache until it expires: {error.message}")
+            self.known.warn(f"A released token stays in the cache until it expires: {error.message}")
 
     def _refuse_in_check_mode(self, act: str) -> None:
         if self._client.read_only:
@@ -411,36 +321,13 @@ class TokenBroker:
     def _outlives(self, kept: KeptToken, min_remaining: datetime.timedelta) -> bool:
         return kept.expires_at - self._client.now() > min_remaining
 
-    def _token(self, registry: str, kept: KeptToken) -> Token:
-        return Token(
-            registry=registry,
-            region=self._client.region,
-            authorization_token=kept.authorization_token,
-            password=kept.password,
-            expires_at=kept.expires_at,
-            issued=False,
-            source="cache",
-            found=kept.found,
-        )
-
-    def _cache(self, registry: str) -> TokenCache:
-        return TokenCache(self._directory, self._client.account, registry)
-
-    def _read(self, registry: str) -> CacheState:
-        """What is in a cache, without its lock."""
-        state, warning = self._cache(registry).read()
-        if warning:
-            self._broken_caches[registry] = warning
-        return state
-
     @contextlib.contextmanager
     def _locked(self, registry: str, cache: TokenCache) -> t.Iterator[CacheState]:
         """Hold the lock of a cache; gives what is in it."""
         left = self._client.deadline.left()
         with cache.locked(self._clock, self._lock_wait if left is None else left):
             state, warning = cache.read_or_repair()
-            if warning:
-                self._broken_caches[registry] = warning
+            self.known.note_broken(registry, warning)
             yield state
 
     def _update(self, registry: str, change: Change, about: t.Collection[Secret]) -> None:
@@ -448,8 +335,8 @@ class TokenBroker:
 
         A request is followed no more if a token of C(about) is its lost answer.
         """
-        expiries = {entry["authorization_token"]: entry["expires_at"] for entry in self.last_listing(registry)}
-        cache = self._cache(registry)
+        expiries = {entry["authorization_token"]: entry["expires_at"] for entry in self.known.last_listing(registry)}
+        cache = self.known.cache(registry)
         with self._locked(registry, cache) as state:
             changed = change(state)
             left = (
@@ -457,7 +344,7 @@ class TokenBroker:
                 for request in changed.unanswered
                 if not any(request.may_have_made(token, expiries.get(token)) for token in about)
             )
-            changed = dataclasses.replace(changed, unanswered=tuple(left))
+            changed = changed._replace(unanswered=tuple(left))
             cache.write(changed.alive(self._client.now()))
 
 

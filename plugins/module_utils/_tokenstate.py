@@ -16,7 +16,6 @@ service lists is of others, and no business of ours.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import typing as t
 
@@ -32,8 +31,7 @@ _FOLLOWED_FOR = datetime.timedelta(minutes=2)  # after that, a request that noth
 Listing = t.Sequence[t.Mapping[str, t.Any]]  # as _client.Client.tokens() gives it
 
 
-@dataclasses.dataclass(frozen=True)
-class KeptToken:
+class KeptToken(t.NamedTuple):
     """A token in the cache; its expiry is always known.
 
     renewed_at: when a rotation had this one issued that has not handed it over yet. replaced_at: when a rotation put
@@ -49,8 +47,7 @@ class KeptToken:
     found: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
+class Request(t.NamedTuple):
     """An issue that was asked for, and whose answer is not there (yet).
 
     listed are the fingerprints of the tokens that were valid before. rotates: a rotation asked.
@@ -69,8 +66,7 @@ class Request:
         return abs(issued_at - self.asked_at) <= _DONE_WITHIN
 
 
-@dataclasses.dataclass(frozen=True)
-class CacheState:
+class CacheState(t.NamedTuple):
     """The content of one cache file: tokens, times of issues, and requests without an answer."""
 
     tokens: tuple[KeptToken, ...] = ()
@@ -92,22 +88,18 @@ class CacheState:
     def with_token(self, token: KeptToken) -> CacheState:
         """With this token, in the place of an older entry of it."""
         others = self.without({token.authorization_token})
-        return dataclasses.replace(others, tokens=(*others.tokens, token))
+        return others._replace(tokens=(*others.tokens, token))
 
     def replaced(self, tokens: t.Collection[Secret], now: datetime.datetime) -> CacheState:
         """With these tokens marked: a rotation put another one in their place, unless an earlier one did."""
         marked = (
-            dataclasses.replace(kept, replaced_at=kept.replaced_at or now)
-            if kept.authorization_token in tokens
-            else kept
+            kept._replace(replaced_at=kept.replaced_at or now) if kept.authorization_token in tokens else kept
             for kept in self.tokens
         )
-        return dataclasses.replace(self, tokens=tuple(marked))
+        return self._replace(tokens=tuple(marked))
 
     def without(self, tokens: t.Collection[Secret]) -> CacheState:
-        return dataclasses.replace(
-            self, tokens=tuple(kept for kept in self.tokens if kept.authorization_token not in tokens)
-        )
+        return self._replace(tokens=tuple(kept for kept in self.tokens if kept.authorization_token not in tokens))
 
 
 def as_listed(state: CacheState, listing: Listing, now: datetime.datetime) -> CacheState:
@@ -118,7 +110,7 @@ def as_listed(state: CacheState, listing: Listing, now: datetime.datetime) -> Ca
     """
     expiries = {entry["authorization_token"]: entry["expires_at"] for entry in listing}
     tokens = [
-        dataclasses.replace(kept, expires_at=expiries[kept.authorization_token] or kept.expires_at)
+        kept._replace(expires_at=expiries[kept.authorization_token] or kept.expires_at)
         for kept in state.tokens
         if kept.authorization_token in expiries
     ]

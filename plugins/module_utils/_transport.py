@@ -16,7 +16,6 @@ received (C(sent)): only then is the outcome of a write unknown.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import http.client
 import typing as t
 import zlib
@@ -47,8 +46,7 @@ class Body(t.Protocol):
     def __iter__(self) -> t.Iterator[bytes | memoryview]: ...
 
 
-@dataclasses.dataclass
-class Request:
+class Request(t.NamedTuple):
     """What is about to be sent. All but C(headers) is final: the bytes that are signed are the bytes that are sent."""
 
     method: str
@@ -61,8 +59,7 @@ class Request:
 Signer = t.Callable[[Request], None]
 
 
-@dataclasses.dataclass(frozen=True)
-class Answer:
+class Answer(t.NamedTuple):
     """What came back: C(headers) is case-insensitive, C(body) is decompressed, C(elapsed) counts seconds."""
 
     status: int

@@ -15,12 +15,13 @@ import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, FileError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import Token
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import DELETE, Plan, State
-from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import registry_host, split_registry_host
+from ansible_collections.jdcloud.jcr.plugins.module_utils._registryhost import registry_host, split_registry_host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import TOKEN_USER
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource, moment
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import Token
+from ansible_collections.jdcloud.jcr.plugins.module_utils._session import moment
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenResource
 
 _OF_FILE = "that of the file"
 _OTHER_FILE = "Have a token issued in the console, and name the file that it offers then."
@@ -29,7 +30,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._xlsx import FoundToken
 
 
-class ValidToken(ServiceResource):
+class ValidToken(TokenResource):
     """C(state=present). The keys of the state are the registry, and the C(dest) file if one is wanted."""
 
     shown = ("username", "hours", "token")
@@ -117,7 +118,7 @@ class ValidToken(ServiceResource):
     def result(self, plan: Plan, after: State) -> dict[str, t.Any]:
         source = self._source(plan)
         expires_at = self._expires_at()
-        ledger = self.session.broker.ledger(self.registry)
+        ledger = self.session.known_tokens.ledger(self.registry)
         token = {
             "registry": self.registry,
             "host": self.registry_host,
@@ -195,7 +196,7 @@ class ImportedToken(ValidToken):
 
     def _listed_expiry(self) -> datetime.datetime:
         """When the service says that the token expires; raises FileError for one that is no good."""
-        listed = self.session.broker.last_listing(self.registry)
+        listed = self.session.known_tokens.last_listing(self.registry)
         entry = next((one for one in listed if one["authorization_token"] == self.found.authorization_token), None)
         if entry is None:
             cause = "the service does not list it as valid: it expired, was released, or is of another registry"

@@ -8,7 +8,7 @@ This module util is private to the collection.
 
 The sheet has a line for each field: its name in column A, its value in column B. Every cell is text with the quote
 prefix, so that no program takes a value for a formula. openpyxl's own save() would follow links and publish the file
-with the bits the umask leaves (measured, openpyxl 3.1.5), so the file is made in memory and written by _files.
+with the bits the umask leaves (measured, openpyxl 3.1.5), so the file is made in memory and written by _filewriting.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import types
 import typing as t
 import zipfile
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _files
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _files, _filewriting
 from ansible_collections.jdcloud.jcr.plugins.module_utils._consolefile import FoundToken, find_token
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import FileError, MissingLibrary
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
@@ -87,7 +87,7 @@ def write_token(
     except FileError as error:
         error.about("write", f"'{path}'")
         raise
-    _files.write_private(path, content)
+    _filewriting.write_private(path, content)
     return True
 
 
@@ -112,7 +112,7 @@ def check_target(path: str) -> None:
     be replaced by one.
     """
     _openpyxl()
-    _files.check_target(path)
+    _filewriting.check_target(path)
     if not path.endswith(SUFFIX):
         raise FileError(f"its name does not end with {SUFFIX}", act="write", obj=f"'{path}'", cure=_OTHER_NAME)
     if os.path.exists(path):

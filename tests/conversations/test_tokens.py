@@ -23,6 +23,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     TokenBudgetExceeded,
     UnknownOutcome,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import KnownTokens
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport
@@ -79,12 +80,12 @@ def cache(tmp_path):
 
 @pytest.fixture
 def broker(make_client, cache, registry, emulator):
-    return TokenBroker(make_client(), str(cache), clock=ImpatientClock(emulator))
+    return TokenBroker(KnownTokens(make_client(), str(cache)), clock=ImpatientClock(emulator))
 
 
 def cached(broker, min_remaining):
     """The token that acquire() would take from the cache now; None if it would have to issue one."""
-    held = broker.held(REGISTRY)
+    held = broker.known.held(REGISTRY)
     return next((token for token in held if token.expires_at - broker._client.now() > min_remaining), None)
 
 
@@ -134,7 +135,7 @@ def test_a_budget_that_others_used_up_is_told(broker, make_client, emulator):
     with pytest.raises(TokenBudgetExceeded) as caught:
         acquire(broker)
     assert not any(token["password"].reveal() in caught.value.message for token in foreign)
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 0
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 0
     emulator.clock(advance_seconds=3300)
     assert acquire(broker, on_rate_limit="wait").issued
 
@@ -144,7 +145,7 @@ def test_a_token_whose_answer_was_lost_is_found_in_the_listing(broker, emulator)
     found = acquire(broker)
     assert (found.issued, acquire(broker).password) == (True, found.password)
     assert count(emulator, ISSUE) == 1
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 1
 
 
 @pytest.mark.parametrize("form", ["rfc3339", "epoch", "epoch_ms", "local"])
@@ -159,9 +160,9 @@ def test_an_issue_that_may_have_been_counts_and_is_not_asked_for_again(broker, e
     with pytest.raises(UnknownOutcome):
         acquire(broker)
     assert count(emulator, ISSUE) == 1
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 1
     assert acquire(broker).issued
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 2
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 2
 
 
 def test_a_listing_that_fails_issues_nothing(broker, emulator):
@@ -169,19 +170,19 @@ def test_a_listing_that_fails_issues_nothing(broker, emulator):
     with pytest.raises(ServerError):
         acquire(broker)
     assert count(emulator, ISSUE) == 0
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 0
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 0
 
 
 def test_a_missing_registry_costs_nothing(broker, emulator, cache):
     with pytest.raises(NotFound):
         broker.acquire("another", hours=12, min_remaining=MINUTE)
     assert count(emulator, ISSUE) == 0
-    assert broker.ledger("another")["issued_last_hour"] == 0
+    assert broker.known.ledger("another")["issued_last_hour"] == 0
 
 
 def test_check_mode_reads_only(broker, make_client, cache, emulator):
     held = acquire(broker)
-    looker = TokenBroker(make_client(read_only=True), str(cache), clock=Clock())
+    looker = TokenBroker(KnownTokens(make_client(read_only=True), str(cache)), clock=Clock())
     before = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
     assert cached(looker, 30 * MINUTE).password == held.password
     assert cached(looker, 13 * 60 * MINUTE) is None
@@ -205,7 +206,7 @@ def test_a_wrong_local_clock_does_not_matter(broker, emulator):
 
 PROGRAM = """
 import datetime, os, signal, sys
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _tokens
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _knowntokens, _tokens
 from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import Account, Credential
@@ -231,7 +232,7 @@ def dying(function, name):
 
 client.tokens = dying(client.tokens, "list")
 client.issue_token = dying(client.issue_token, "issue")
-broker = _tokens.TokenBroker(client, cache, clock=clock, lock_wait=300)
+broker = _tokens.TokenBroker(_knowntokens.KnownTokens(client, cache), clock=clock, lock_wait=300)
 broker._keep = dying(broker._keep, "save")
 print("ready", flush=True)
 sys.stdin.readline()
@@ -289,7 +290,7 @@ def test_what_a_killed_process_had_issued_is_counted_and_kept(
 ):
     assert processes(1, die_after) == [([], -signal.SIGKILL)]
     assert count(emulator, ISSUE) == issued
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == counted
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == counted
     assert (cached(broker, MINUTE) is not None) is kept
     assert acquire(broker).issued is not kept
     assert count(emulator, ISSUE) == issued + (0 if kept else 1)

@@ -20,9 +20,9 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._ledger import Ledger
 from ansible_collections.jdcloud.jcr.plugins.module_utils._presentregistry import PresentRegistry
 from ansible_collections.jdcloud.jcr.plugins.module_utils._releasedtokens import ReleasedTokens
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_repository import RepositoryResource
-from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import TokenCache
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokenstate import Request
 from tests.support import figures
 from tests.support.model.histories import Stage, play
@@ -99,7 +99,7 @@ def a_ledger_written_too_late(patch: Patch) -> None:
 
 def a_second_run_that_issues_again(patch: Patch) -> None:
     patch.setattr(TokenBroker, "_outlives", lambda broker, token, least: False)
-    patch.setattr(Session, "usable_tokens", lambda session, registry: [])
+    patch.setattr(TokenSession, "usable_tokens", lambda session, registry: [])
 
 
 def a_lost_token_that_is_not_found_again(patch: Patch) -> None:
@@ -107,14 +107,14 @@ def a_lost_token_that_is_not_found_again(patch: Patch) -> None:
 
 
 def a_rotation_that_releases_first(patch: Patch) -> None:
-    renew = Session.renewed_token
+    renew = TokenSession.renewed_token
 
-    def release_first(session: Session, registry: str, replacing: t.Any) -> t.Any:
+    def release_first(session: TokenSession, registry: str, replacing: t.Any) -> t.Any:
         for token in replacing:
             session.broker.release(registry, token)
         return renew(session, registry, replacing)
 
-    patch.setattr(Session, "renewed_token", release_first)
+    patch.setattr(TokenSession, "renewed_token", release_first)
 
 
 def a_diff_that_predicts_less(patch: Patch) -> None:

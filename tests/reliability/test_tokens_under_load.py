@@ -30,6 +30,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import Ac
 from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import Credential
 from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerlogin import DockerConfig
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import TokenBudgetExceeded
+from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import KnownTokens
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import TokenCache
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
@@ -143,7 +144,7 @@ class Tokens:
         return Client(account, transport=transport, clock=clock, deadline=Deadline(clock, None))
 
     def broker(self) -> TokenBroker:
-        return TokenBroker(self.client(), str(self.cache), clock=StandingClock(), lock_wait=PATIENCE)
+        return TokenBroker(KnownTokens(self.client(), str(self.cache)), clock=StandingClock(), lock_wait=PATIENCE)
 
     def ask(self, registry: str) -> str:
         """Get a token, as any task does; its source."""
@@ -159,7 +160,7 @@ class Tokens:
 
     def counted(self, registry: str) -> int:
         """Issues in our own ledger."""
-        return self.broker().ledger(registry)["issued_last_hour"]
+        return self.broker().known.ledger(registry)["issued_last_hour"]
 
     def valid(self, registry: str) -> int:
         """How many tokens the service lists as valid."""
@@ -168,7 +169,7 @@ class Tokens:
     def lost(self, registry: str) -> int:
         """How many valid tokens of a registry are not in the cache."""
         valid = {token["authorization_token"] for token in self.client().tokens(registry)}
-        return len(valid - {token.authorization_token for token in self.broker().owned(registry)})
+        return len(valid - {token.authorization_token for token in self.broker().known.owned(registry)})
 
     def assert_intact(self) -> None:
         """No cache file is broken, and none had to be set aside."""
@@ -289,7 +290,7 @@ def test_rotations_killed_at_random_points(tokens: Tokens, account: Account) -> 
         result = rotate(account, registry)
         assert result["changed"]
         valid = [token["authorization_token"] for token in client.tokens(registry)]
-        assert [token.authorization_token for token in tokens.broker().held(registry)] == valid
+        assert [token.authorization_token for token in tokens.broker().known.held(registry)] == valid
         left += len(valid) - 1
         without += not valid
         assert tokens.issued(registry) <= tokens.counted(registry) <= 3
@@ -320,7 +321,7 @@ def test_many_rotations_at_once(tokens: Tokens, account: Account) -> None:
     # One that begins when another has ended replaces that one's token, perhaps before a third could prove it.
     failed = [result["error"]["kind"] for result in results if result.get("failed")]
     valid = {token["authorization_token"] for token in client.tokens("myregistry")}
-    held = {token.authorization_token for token in tokens.broker().held("myregistry")}
+    held = {token.authorization_token for token in tokens.broker().known.held("myregistry")}
     issued = tokens.issued("myregistry")
     figures.tell(
         f"{ROTATORS} rotations at once: {issued - 1} issued, {len(failed)} failed, {len(valid)} valid in the end"

@@ -23,6 +23,7 @@ import pytest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
 from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerlogin import DockerConfig
+from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import KnownTokens
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
 from tests.emulator_tests import docker_registry
@@ -86,7 +87,7 @@ def team(client: Client, tmp_path: Path) -> Team:
     host = client.create_registry(REGISTRY)["uri"]
     for repository in (REPOSITORY, OTHER):
         client.create_repository(REGISTRY, repository)
-    broker = TokenBroker(client, str(tmp_path / "tokens"), clock=Clock())
+    broker = TokenBroker(KnownTokens(client, str(tmp_path / "tokens")), clock=Clock())
     token = broker.acquire(REGISTRY, hours=1, min_remaining=datetime.timedelta(minutes=30))
     return Team(client, host, token.password)
 

@@ -22,6 +22,7 @@ import pytest
 from ansible_collections.jdcloud.jcr.plugins.module_utils._client import Client
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
 from ansible_collections.jdcloud.jcr.plugins.module_utils._dockerlogin import DockerConfig
+from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import KnownTokens
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
 from tests.support import images
@@ -68,7 +69,7 @@ def desk(
 ) -> t.Iterator[Desk]:
     host = client.create_registry(REGISTRY)["uri"]
     client.create_repository(REGISTRY, REPOSITORY)
-    broker = TokenBroker(client, str(tmp_path / "tokens"), clock=Clock())
+    broker = TokenBroker(KnownTokens(client, str(tmp_path / "tokens")), clock=Clock())
     token = broker.acquire(REGISTRY, hours=1, min_remaining=datetime.timedelta(minutes=30))
     (tmp_path / "home").mkdir(mode=0o700)
     for name in ("vault", "other"):

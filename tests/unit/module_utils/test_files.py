@@ -18,7 +18,7 @@ import threading
 
 import pytest
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _files
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _filelock, _files, _filewriting, _privatedirectory
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import FileError
 from tests.support.fake_clock import FakeClock
@@ -90,7 +90,7 @@ def test_a_written_file_is_0600_under_every_umask(tmp_path, monkeypatch, mask, b
 
     monkeypatch.setattr(os, "replace", replace)
     with umask(mask):
-        _files.write_private(str(path), b"new")
+        _filewriting.write_private(str(path), b"new")
     assert seen == [(0o600, b"new")]
     assert (mode_of(path), path.read_bytes()) == (0o600, b"new")
     assert os.listdir(tmp_path) == ["secret"]
@@ -104,7 +104,7 @@ def test_anything_but_a_file_is_refused_and_left_alone(tmp_path, mask, before):
     put(path)
     state = os.lstat(path)
     with umask(mask), pytest.raises(FileError) as caught:
-        _files.write_private(str(path), b"new")
+        _filewriting.write_private(str(path), b"new")
     assert kind in caught.value.message
     assert f"Cannot write '{path}'" in caught.value.message
     assert caught.value.cure
@@ -126,7 +126,7 @@ def test_a_temporary_file_is_private_from_its_first_moment(tmp_path, monkeypatch
 
     monkeypatch.setattr(os, "open", record)
     with umask(0):
-        _files.write_private(str(tmp_path / "secret"), b"new")
+        _filewriting.write_private(str(tmp_path / "secret"), b"new")
     assert opened
     for flags, mode in opened:
         assert flags & os.O_EXCL and flags & os.O_CREAT and flags & os.O_NOFOLLOW and flags & os.O_CLOEXEC
@@ -143,7 +143,7 @@ def test_a_failed_write_leaves_the_old_content_and_nothing_else(tmp_path, monkey
 
     monkeypatch.setattr(os, failing, fail)
     with pytest.raises(FileError, match="No space left on device") as caught:
-        _files.write_private(str(path), b"new")
+        _filewriting.write_private(str(path), b"new")
     assert "Free some space" in caught.value.message
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["secret"]
@@ -160,13 +160,13 @@ def test_a_failed_write_leaves_the_old_content_and_nothing_else(tmp_path, monkey
 def test_an_impossible_path_is_refused_with_a_cure(tmp_path, path, cure):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(FileError) as caught:
-        _files.write_private(str(tmp_path / path), b"new")
+        _filewriting.write_private(str(tmp_path / path), b"new")
     assert caught.value.message.endswith(cure)
 
 
 def test_a_nul_in_a_path_is_refused():
     with pytest.raises(FileError, match="null"):
-        _files.write_private("/dev/null/\0", b"new")
+        _filewriting.write_private("/dev/null/\0", b"new")
 
 
 def test_a_file_of_somebody_else_is_not_read_as_ones_own(tmp_path, monkeypatch):
@@ -183,7 +183,7 @@ def test_a_file_of_somebody_else_is_refused(tmp_path, monkeypatch):
     path.write_bytes(b"old")
     monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
     with pytest.raises(FileError, match="belongs to user id"):
-        _files.write_private(str(path), b"new")
+        _filewriting.write_private(str(path), b"new")
     assert path.read_bytes() == b"old"
 
 
@@ -200,7 +200,7 @@ def test_root_keeps_the_owner_of_a_file(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "lstat", lstat)
     monkeypatch.setattr(os, "fchown", lambda _handle, user, group: given.append((user, group)))
-    _files.write_private(str(path), b"new")
+    _filewriting.write_private(str(path), b"new")
     assert given == [(4711, 4712)]
     assert path.read_bytes() == b"new"
 
@@ -211,15 +211,15 @@ def test_leftovers_of_killed_writers_are_removed_but_not_those_of_living_ones(tm
     foreign = tmp_path / ".other.jcr-tmp"
     dead.write_bytes(b"a secret")
     foreign.write_bytes(b"kept")
-    handle, alive = _files._create_temporary(str(tmp_path), "secret")
+    handle, alive = _filewriting._create_temporary(str(tmp_path), "secret")
     try:
-        _files.write_private(target, b"new")
+        _filewriting.write_private(target, b"new")
         assert not dead.exists()
         assert foreign.exists()
         assert os.path.exists(alive)
     finally:
         os.close(handle)
-    _files.write_private(target, b"newer")
+    _filewriting.write_private(target, b"newer")
     assert not os.path.exists(alive)
 
 
@@ -229,7 +229,7 @@ def test_a_killed_writer_leaves_the_old_or_the_new_content(tmp_path):
     contents = [b"a" * 100_000, b"b" * 100_000]
     program = (
         "import sys\n"
-        "from ansible_collections.jdcloud.jcr.plugins.module_utils._files import write_private\n"
+        "from ansible_collections.jdcloud.jcr.plugins.module_utils._filewriting import write_private\n"
         "contents = [b'a' * 100_000, b'b' * 100_000]\n"
         "write_private(sys.argv[1], contents[0])\n"
         "print('started', flush=True)\n"
@@ -248,7 +248,7 @@ def test_a_killed_writer_leaves_the_old_or_the_new_content(tmp_path):
             child.communicate()
         assert path.read_bytes() in contents
         assert mode_of(path) == 0o600
-    _files.write_private(str(path), b"last")
+    _filewriting.write_private(str(path), b"last")
     assert os.listdir(tmp_path) == ["secret"]
 
 
@@ -258,10 +258,10 @@ def test_a_refusal_is_foreseen_without_writing(tmp_path, before):
     (WRITABLE.get(before) or REFUSED[before][0])(path)
     content = sorted(os.listdir(tmp_path))
     if before in WRITABLE:
-        _files.check_target(str(path))
+        _filewriting.check_target(str(path))
     else:
         with pytest.raises(FileError, match=REFUSED[before][1]):
-            _files.check_target(str(path))
+            _filewriting.check_target(str(path))
     assert sorted(os.listdir(tmp_path)) == content
 
 
@@ -269,10 +269,10 @@ def test_a_directory_that_cannot_be_written_to_is_foreseen(tmp_path, monkeypatch
     (tmp_path / "file").write_bytes(b"")
     for path, cause in (("missing/secret", "No such file"), ("file/secret", "Not a directory")):
         with pytest.raises(FileError, match=cause):
-            _files.check_target(str(tmp_path / path))
+            _filewriting.check_target(str(tmp_path / path))
     monkeypatch.setattr(os, "access", lambda *_arguments: False)
     with pytest.raises(FileError, match="Permission denied"):
-        _files.check_target(str(tmp_path / "secret"))
+        _filewriting.check_target(str(tmp_path / "secret"))
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -317,10 +317,10 @@ def test_a_link_or_nothing_is_not_private(tmp_path):
 
 def test_setting_a_file_aside_renames_it(tmp_path):
     (tmp_path / "file").write_bytes(b"broken")
-    assert _files.set_aside(str(tmp_path / "file")) == str(tmp_path / "file.corrupt")
+    assert _filewriting.set_aside(str(tmp_path / "file")) == str(tmp_path / "file.corrupt")
     assert (tmp_path / "file.corrupt").read_bytes() == b"broken"
     with pytest.raises(FileError) as caught:
-        _files.set_aside(str(tmp_path / "file"))
+        _filewriting.set_aside(str(tmp_path / "file"))
     assert "Cannot rename" in caught.value.message
 
 
@@ -330,7 +330,7 @@ def test_setting_a_file_aside_renames_it(tmp_path):
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077], ids=oct)
 def test_a_new_directory_is_0700_with_its_parents(tmp_path, mask):
     with umask(mask):
-        _files.private_directory(str(tmp_path / "a" / "b"))
+        _privatedirectory.private_directory(str(tmp_path / "a" / "b"))
     assert mode_of(tmp_path / "a" / "b") == 0o700
     assert mode_of(tmp_path / "a") == 0o700
 
@@ -338,11 +338,11 @@ def test_a_new_directory_is_0700_with_its_parents(tmp_path, mask):
 def test_a_wider_directory_is_tightened_unless_only_looked_at(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a").chmod(0o775)
-    _files.private_directory(str(tmp_path / "a"), create=False)
+    _privatedirectory.private_directory(str(tmp_path / "a"), create=False)
     assert mode_of(tmp_path / "a") == 0o775
-    _files.private_directory(str(tmp_path / "a"))
+    _privatedirectory.private_directory(str(tmp_path / "a"))
     assert mode_of(tmp_path / "a") == 0o700
-    _files.private_directory(str(tmp_path / "absent"), create=False)
+    _privatedirectory.private_directory(str(tmp_path / "absent"), create=False)
     assert not (tmp_path / "absent").exists()
 
 
@@ -354,7 +354,7 @@ def test_a_directory_with_another_use_is_not_closed_to_others(tmp_path, mode, in
         (place / name).mkdir()
     place.chmod(mode)
     with pytest.raises(FileError, match="they would be shut out"):
-        _files.private_directory(str(place))
+        _privatedirectory.private_directory(str(place))
     assert mode_of(place) == mode
 
 
@@ -364,7 +364,7 @@ def test_what_the_owner_may_do_stays(tmp_path, monkeypatch, before, after):
     place.mkdir()
     place.chmod(before)
     monkeypatch.setattr(os, "access", lambda *_arguments: True)
-    _files.private_directory(str(place))
+    _privatedirectory.private_directory(str(place))
     assert mode_of(place) == after
 
 
@@ -394,7 +394,7 @@ def a_link(place):
 def test_a_directory_that_cannot_be_private_is_foreseen(tmp_path, make, path, cause):
     make(tmp_path / "place")
     before = sorted((file, mode_of(file)) for file in tmp_path.rglob("*"))
-    for act in (_files.check_private_directory, _files.private_directory):
+    for act in (_privatedirectory.check_private_directory, _privatedirectory.private_directory):
         with pytest.raises(FileError, match=cause):
             act(str(tmp_path / path))
     assert sorted((file, mode_of(file)) for file in tmp_path.rglob("*")) == before
@@ -405,10 +405,10 @@ def test_a_directory_in_which_nobody_may_write_is_foreseen(tmp_path, monkeypatch
     asked = []
     monkeypatch.setattr(os, "access", lambda place, mode: asked.append((place, mode)))
     with pytest.raises(FileError, match="Permission denied"):
-        _files.check_private_directory(str(tmp_path / path))
+        _privatedirectory.check_private_directory(str(tmp_path / path))
     assert asked == [(str(tmp_path), os.W_OK | os.X_OK)]
     monkeypatch.undo()
-    _files.check_private_directory(str(tmp_path / path))
+    _privatedirectory.check_private_directory(str(tmp_path / path))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -418,16 +418,16 @@ def test_a_directory_that_is_a_link_is_refused(tmp_path, create, slash):
     (tmp_path / "real").mkdir(mode=0o755)
     (tmp_path / "link").symlink_to("real")
     with pytest.raises(FileError, match="symbolic link"):
-        _files.private_directory(f"{tmp_path}/link{slash}", create=create)
+        _privatedirectory.private_directory(f"{tmp_path}/link{slash}", create=create)
 
 
 def test_a_directory_of_somebody_else_or_a_file_is_refused(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(FileError, match="Not a directory"):
-        _files.private_directory(str(tmp_path / "file"))
+        _privatedirectory.private_directory(str(tmp_path / "file"))
     monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
     with pytest.raises(FileError, match="belongs to user id"):
-        _files.private_directory(str(tmp_path))
+        _privatedirectory.private_directory(str(tmp_path))
 
 
 # --- locks -----------------------------------------------------------------------------------------------------------
@@ -437,23 +437,23 @@ def test_a_lock_is_held_by_one(tmp_path):
     clock = FakeClock()
     path = str(tmp_path / "file")
     with (
-        _files.locked(path, clock=clock, wait=5),
+        _filelock.locked(path, clock=clock, wait=5),
         pytest.raises(FileError, match=rf"pid {os.getpid()}\) held the lock for 3 seconds") as caught,
-        _files.locked(path, clock=clock, wait=3),
+        _filelock.locked(path, clock=clock, wait=3),
     ):
         raise AssertionError("two holders")
     assert f"Cannot lock '{path}'" in caught.value.message
     assert 3 <= sum(clock.slept) < 3.1
     assert mode_of(f"{path}.lock") == 0o600
-    with _files.locked(path, clock=clock, wait=0):
+    with _filelock.locked(path, clock=clock, wait=0):
         pass
 
 
 def test_a_failure_inside_frees_the_lock_and_stays_what_it_is(tmp_path):
     path = str(tmp_path / "file")
-    with pytest.raises(OSError, match="inside"), _files.locked(path, clock=FakeClock(), wait=0):
+    with pytest.raises(OSError, match="inside"), _filelock.locked(path, clock=FakeClock(), wait=0):
         raise OSError("inside")
-    with _files.locked(path, clock=FakeClock(), wait=0):
+    with _filelock.locked(path, clock=FakeClock(), wait=0):
         pass
 
 
@@ -462,7 +462,7 @@ def test_a_lock_ends_with_its_holder(tmp_path):
     program = (
         "import sys\n"
         "from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock\n"
-        "from ansible_collections.jdcloud.jcr.plugins.module_utils._files import locked\n"
+        "from ansible_collections.jdcloud.jcr.plugins.module_utils._filelock import locked\n"
         "with locked(sys.argv[1], clock=Clock(), wait=0):\n"
         "    print('held', flush=True)\n"
         "    sys.stdin.read()\n"
@@ -471,19 +471,19 @@ def test_a_lock_ends_with_its_holder(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", program, path], **pipes)
     try:
         child.stdout.readline()
-        with pytest.raises(FileError, match=f"pid {child.pid}"), _files.locked(path, clock=FakeClock(), wait=0):
+        with pytest.raises(FileError, match=f"pid {child.pid}"), _filelock.locked(path, clock=FakeClock(), wait=0):
             raise AssertionError("two holders")
     finally:
         child.send_signal(signal.SIGKILL)
         child.communicate()
-    with _files.locked(path, clock=FakeClock(), wait=0):
+    with _filelock.locked(path, clock=FakeClock(), wait=0):
         pass
 
 
 def test_a_lock_file_that_was_removed_is_not_trusted(tmp_path):
     """Somebody removes the file between opening and locking: the lock must be on the file that is there."""
     path = str(tmp_path / "file")
-    real_flock = _files.fcntl.flock
+    real_flock = _filelock.fcntl.flock
     removed = []
 
     def flock(handle, operation):
@@ -492,15 +492,15 @@ def test_a_lock_file_that_was_removed_is_not_trusted(tmp_path):
         return real_flock(handle, operation)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_files.fcntl, "flock", flock)
-        with _files.locked(path, clock=FakeClock(), wait=1):
+        patch.setattr(_filelock.fcntl, "flock", flock)
+        with _filelock.locked(path, clock=FakeClock(), wait=1):
             assert os.path.exists(f"{path}.lock")
 
 
 @pytest.mark.parametrize("before", ["link", "fifo", "directory", "dangling link"])
 def test_a_planted_lock_file_is_refused(tmp_path, before):
     REFUSED[before][0](tmp_path / "file.lock")
-    with pytest.raises(FileError), _files.locked(str(tmp_path / "file"), clock=FakeClock(), wait=0):
+    with pytest.raises(FileError), _filelock.locked(str(tmp_path / "file"), clock=FakeClock(), wait=0):
         raise AssertionError("locked")
 
 
@@ -509,7 +509,7 @@ def test_a_hard_link_as_lock_file_is_refused_and_not_written_to(tmp_path):
     os.link(tmp_path / "precious", tmp_path / "file.lock")
     with (
         pytest.raises(FileError, match="not a lock file"),
-        _files.locked(str(tmp_path / "file"), clock=FakeClock(), wait=0),
+        _filelock.locked(str(tmp_path / "file"), clock=FakeClock(), wait=0),
     ):
         raise AssertionError("locked")
     assert (tmp_path / "precious").read_bytes() == b"content"
@@ -522,7 +522,7 @@ def test_threads_take_turns(tmp_path):
 
     def count():
         for _turn in range(20):
-            with _files.locked(path, clock=Clock(), wait=60):
+            with _filelock.locked(path, clock=Clock(), wait=60):
                 counter.write_text(str(int(counter.read_text()) + 1))
 
     threads = [threading.Thread(target=count) for _number in range(4)]

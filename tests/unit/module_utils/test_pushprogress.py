@@ -90,4 +90,4 @@ def test_nothing_is_worked_out_where_nobody_listens():
 def test_a_layer_is_told_with_its_fields(redactor):
     shown: list[str] = []
     PushProgress(redactor.scrub, show=shown.append).layer(LayerEvent("6c3c624b58db", "pushed", 1024, None))
-    assert shown == ["layer 6c3c624b58db is pushed, 1.0 KB"]
+    assert shown == ["layer 6c3c624b58db is pushed, 1.0 kB"]

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils import _tokencache
+from ansible_collections.jdcloud.jcr.plugins.module_utils import _filewriting
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     CheckModeViolation,
@@ -35,7 +35,8 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     UnknownOutcome,
     Unreachable,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._files import locked
+from ansible_collections.jdcloud.jcr.plugins.module_utils._filelock import locked
+from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import KnownTokens
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import default_cache_dir
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import LOCK_WAIT, TokenBroker
@@ -148,12 +149,12 @@ def cache(tmp_path):
 
 @pytest.fixture
 def broker(client, cache, clock):
-    return TokenBroker(client, str(cache), clock=clock)
+    return TokenBroker(KnownTokens(client, str(cache)), clock=clock)
 
 
 def cached(broker, min_remaining):
     """The token that acquire() would take from the cache now; None if it would have to issue one."""
-    held = broker.held(REGISTRY)
+    held = broker.known.held(REGISTRY)
     return next((token for token in held if token.expires_at - broker._client.now() > min_remaining), None)
 
 
@@ -193,7 +194,7 @@ def test_a_new_token_is_issued_and_then_reused(broker, service):
 
 def test_another_process_finds_the_token(broker, client, cache, clock, service):
     acquire(broker)
-    other = TokenBroker(MemoryClient(service), str(cache), clock=clock)
+    other = TokenBroker(KnownTokens(MemoryClient(service), str(cache)), clock=clock)
     assert acquire(other).source == "cache"
     assert cached(other, HOUR).source == "cache"
 
@@ -218,7 +219,7 @@ def test_an_expired_token_is_not_served_even_if_the_service_still_lists_it(broke
     acquire(broker, hours=1)
     clock.advance(3600)
     service.valid = lambda: service.tokens
-    assert broker.held(REGISTRY) == []
+    assert broker.known.held(REGISTRY) == []
     use_up(broker, clock, hours=1)
     clock.advance(1800)
     service.tokens = {token: clock.now() for token in service.tokens}
@@ -275,7 +276,7 @@ def test_nothing_that_shows_a_token_shows_its_secrets(broker):
 )
 def test_accounts_regions_and_endpoints_are_apart(broker, service, cache, clock, other):
     acquire(broker)
-    stranger = TokenBroker(MemoryClient(service, **other), str(cache), clock=clock)
+    stranger = TokenBroker(KnownTokens(MemoryClient(service, **other), str(cache)), clock=clock)
     assert cached(stranger, MINUTE) is None
     assert acquire(stranger).issued
     assert len(cache_files(cache)) == 2
@@ -283,7 +284,7 @@ def test_accounts_regions_and_endpoints_are_apart(broker, service, cache, clock,
 
 def test_registries_are_apart(broker):
     acquire(broker)
-    assert broker.held("another") == []
+    assert broker.known.held("another") == []
 
 
 @pytest.mark.parametrize("expiry", [None, START - HOUR, START + 26 * HOUR, START.replace(year=9999)], ids=str)
@@ -292,8 +293,8 @@ def test_a_token_of_unbelievable_expiry_is_used_once(broker, client, cache, expi
     token = acquire(broker)
     assert (token.issued, token.expires_at) == (True, None)
     assert token.password.reveal() not in cache_files(cache)[0].read_text()
-    assert "expiry" in broker.warnings[0]
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
+    assert "expiry" in broker.known.warnings[0]
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 1
     assert acquire(broker).issued
 
 
@@ -303,7 +304,7 @@ def test_a_token_of_unbelievable_expiry_is_used_once(broker, client, cache, expi
 def test_the_sixth_token_within_an_hour_is_refused_with_the_time_of_the_next(broker, client, clock):
     use_up(broker, clock, hours=2, every=60)
     sent = client.calls.count("issue")
-    assert broker.ledger(REGISTRY) == {"issued_last_hour": 5, "next_slot_at": START + HOUR}
+    assert broker.known.ledger(REGISTRY) == {"issued_last_hour": 5, "next_slot_at": START + HOUR}
     with pytest.raises(TokenBudgetExceeded) as caught:
         acquire(broker, minutes=120)
     message = caught.value.message
@@ -340,9 +341,9 @@ def test_the_hour_rolls(broker, clock):
     with pytest.raises(TokenBudgetExceeded):
         acquire(broker, hours=2, minutes=120)
     clock.advance(1)
-    assert broker.ledger(REGISTRY) == {"issued_last_hour": 4, "next_slot_at": None}
+    assert broker.known.ledger(REGISTRY) == {"issued_last_hour": 4, "next_slot_at": None}
     assert acquire(broker, hours=2, minutes=120).issued
-    assert broker.ledger(REGISTRY)["next_slot_at"] == START + HOUR + MINUTE
+    assert broker.known.ledger(REGISTRY)["next_slot_at"] == START + HOUR + MINUTE
 
 
 def test_an_issue_counts_from_its_answer(broker, client, clock):
@@ -356,11 +357,11 @@ def test_an_issue_counts_from_its_answer(broker, client, clock):
 
     client.issue_token = slow
     use_up(broker, clock)
-    assert broker.ledger(REGISTRY)["next_slot_at"] == START + datetime.timedelta(seconds=10) + HOUR
+    assert broker.known.ledger(REGISTRY)["next_slot_at"] == START + datetime.timedelta(seconds=10) + HOUR
 
 
 def test_an_empty_ledger_has_a_slot(broker, cache):
-    assert broker.ledger(REGISTRY) == {"issued_last_hour": 0, "next_slot_at": None}
+    assert broker.known.ledger(REGISTRY) == {"issued_last_hour": 0, "next_slot_at": None}
     assert not cache.exists()
 
 
@@ -400,7 +401,7 @@ def test_an_issue_that_may_have_been_counts_and_is_not_repeated(broker, client, 
     with pytest.raises(type(failure)):
         acquire(broker)
     assert client.calls.count("issue") == 1
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 1
     client.before = None
     for _number in range(4):
         acquire(broker, minutes=12 * 60)
@@ -419,7 +420,7 @@ def test_a_token_whose_answer_was_lost_is_found_in_the_listing(broker, client, s
     client.after = None
     assert acquire(broker).password == found.password
     assert json.loads(cache_files(cache)[0].read_text())["unanswered"] == []
-    assert (client.calls.count("issue"), broker.ledger(REGISTRY)["issued_last_hour"]) == (1, 1)
+    assert (client.calls.count("issue"), broker.known.ledger(REGISTRY)["issued_last_hour"]) == (1, 1)
 
 
 def die_after_the_issue(broker, client, **wish):
@@ -437,7 +438,7 @@ def test_a_token_of_a_process_that_died_is_found_by_the_next_one(broker, client,
     assert acquire(broker).authorization_token.reveal() in service.valid()
     assert client.calls.count("issue") == 1
     acquire(broker, minutes=12 * 60)
-    assert {token.authorization_token.reveal() for token in broker.held(REGISTRY)} == set(service.valid())
+    assert {token.authorization_token.reveal() for token in broker.known.held(REGISTRY)} == set(service.valid())
 
 
 def test_a_lost_token_is_found_later_if_the_listing_fails_as_well(broker, client):
@@ -465,7 +466,7 @@ def test_the_token_of_an_answer_that_comes_late_is_not_lost(broker, client, serv
     clock.advance(2)
     second = acquire(broker)
     late = service.issue(12)
-    assert {token.authorization_token.reveal() for token in broker.held(REGISTRY)} == {
+    assert {token.authorization_token.reveal() for token in broker.known.held(REGISTRY)} == {
         second.authorization_token.reveal(),
         late,
     }
@@ -486,15 +487,15 @@ def test_a_token_that_may_be_of_others_is_not_taken_for_a_lost_one(broker, clien
         acquire(broker)
     client.before = None
     come(service, clock)
-    assert broker.held(REGISTRY) == []
+    assert broker.known.held(REGISTRY) == []
 
 
 def test_a_token_whose_expiry_cannot_be_read_is_not_taken_for_a_lost_one(broker, client, monkeypatch):
     die_after_the_issue(broker, client)
-    assert len(broker.held(REGISTRY)) == 1
+    assert len(broker.known.held(REGISTRY)) == 1
     tokens = client.tokens
     monkeypatch.setattr(client, "tokens", lambda registry: [{**one, "expires_at": None} for one in tokens(registry)])
-    assert broker.held(REGISTRY) == []
+    assert broker.known.held(REGISTRY) == []
 
 
 def test_what_was_valid_before_the_request_is_not_its_token(broker, client, service):
@@ -502,24 +503,24 @@ def test_what_was_valid_before_the_request_is_not_its_token(broker, client, serv
     client.before = Killed()
     with pytest.raises(Killed):
         acquire(broker)
-    assert broker.held(REGISTRY) == []
+    assert broker.known.held(REGISTRY) == []
 
 
 def test_after_a_lost_token_was_released_no_other_one_is_taken_for_it(broker, client, service):
     die_after_the_issue(broker, client)
-    (found,) = broker.owned(REGISTRY)
+    (found,) = broker.known.owned(REGISTRY)
     broker.release(REGISTRY, found.authorization_token)
     service.issue(12)
-    assert broker.held(REGISTRY) == []
+    assert broker.known.held(REGISTRY) == []
 
 
 def test_a_lost_token_stays_when_another_one_is_taken_over(broker, client, service, clock):
     die_after_the_issue(broker, client)
-    (found,) = broker.held(REGISTRY)
+    (found,) = broker.known.held(REGISTRY)
     clock.advance(60)
     other = service.issue(12)
     broker.adopt(REGISTRY, Secret(other), Secret("password"), clock.now() + 12 * HOUR)
-    assert {token.authorization_token.reveal() for token in broker.owned(REGISTRY)} == {
+    assert {token.authorization_token.reveal() for token in broker.known.owned(REGISTRY)} == {
         found.authorization_token.reveal(),
         other,
     }
@@ -549,7 +550,7 @@ def test_an_issue_that_was_refused_does_not_count(broker, client, cache, failure
     client.before = failure
     with pytest.raises(type(failure)):
         acquire(broker)
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 0
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 0
     assert json.loads(cache_files(cache)[0].read_text())["issues"] == []
 
 
@@ -560,7 +561,7 @@ def test_a_refusal_of_the_service_is_told_as_the_budget(broker, client, failure)
         acquire(broker)
     assert failure.cause in caught.value.message
     assert "at the latest" in caught.value.message
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 0
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 0
 
 
 def test_a_ledger_from_the_future_counts_as_now_and_passes(broker, clock, service):
@@ -568,11 +569,11 @@ def test_a_ledger_from_the_future_counts_as_now_and_passes(broker, clock, servic
     use_up(broker, clock, hours=1)
     clock.advance(-365 * 86400)
     service.tokens.clear()
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 5
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 5
     with pytest.raises(TokenBudgetExceeded):
         acquire(broker, minutes=0)
     clock.advance(3600)
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 0
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 0
 
 
 def test_a_failed_listing_is_raised_and_nothing_is_issued(broker, client):
@@ -585,7 +586,7 @@ def test_a_failed_listing_is_raised_and_nothing_is_issued(broker, client):
 
 def test_a_full_disk_after_the_issue_does_not_lose_the_token(broker, client, monkeypatch):
     writes = []
-    write_private = _tokencache.write_private
+    write_private = _filewriting.write_private
 
     def write(path, data):
         writes.append(data)
@@ -593,10 +594,10 @@ def test_a_full_disk_after_the_issue_does_not_lose_the_token(broker, client, mon
             raise FileError("No space left on device", act="write", obj=f"'{path}'")
         write_private(path, data)
 
-    monkeypatch.setattr(_tokencache, "write_private", write)
+    monkeypatch.setattr(_filewriting, "write_private", write)
     assert acquire(broker).issued
-    assert "No space left" in broker.warnings[0]
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
+    assert "No space left" in broker.known.warnings[0]
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 1
 
 
 # --- what others issued ----------------------------------------------------------------------------------------------
@@ -608,7 +609,7 @@ def test_what_others_surely_issued_is_counted_without_asking_for_a_sixth(broker,
         clock.advance(600)
     for _number in range(2):
         acquire(broker, hours=2, minutes=120)
-    assert broker.ledger(REGISTRY) == {"issued_last_hour": 5, "next_slot_at": START + HOUR}
+    assert broker.known.ledger(REGISTRY) == {"issued_last_hour": 5, "next_slot_at": START + HOUR}
     sent = client.calls.count("issue")
     with pytest.raises(TokenBudgetExceeded, match=r"5 were issued .* \(2 written down here, 3 deduced") as refused:
         acquire(broker, hours=12, minutes=150)
@@ -633,7 +634,7 @@ def test_our_own_long_tokens_count_once(broker, clock):
     for _number in range(4):
         acquire(broker, hours=24, minutes=24 * 60 - 1)
         clock.advance(121)
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 4
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 4
     assert acquire(broker, hours=24, minutes=24 * 60 - 1).issued
 
 
@@ -679,7 +680,7 @@ def test_wait_sleeps_until_the_slot_opens(broker, clock, service):
 
 def test_wait_does_not_hold_the_lock_and_takes_what_another_issued_meanwhile(broker, clock, service, cache):
     use_up(broker, clock, hours=2)
-    other = TokenBroker(MemoryClient(service), str(cache), clock=clock)
+    other = TokenBroker(KnownTokens(MemoryClient(service), str(cache)), clock=clock)
     sleep = clock.sleep
 
     def sleep_while_another_works(seconds):
@@ -693,7 +694,7 @@ def test_wait_does_not_hold_the_lock_and_takes_what_another_issued_meanwhile(bro
 
 
 def test_wait_gives_up_at_once_when_the_deadline_comes_first(clock, service, cache):
-    broker = TokenBroker(MemoryClient(service, seconds=600), str(cache), clock=clock)
+    broker = TokenBroker(KnownTokens(MemoryClient(service, seconds=600), str(cache)), clock=clock)
     use_up(broker, clock)
     with pytest.raises(TokenBudgetExceeded, match=r"within the last hour") as caught:
         acquire(broker, minutes=60, on_rate_limit="wait")
@@ -709,7 +710,7 @@ def test_wait_asks_again_when_only_the_service_knows_until_when(broker, client, 
     token = acquire(broker, on_rate_limit="wait")
     assert token.issued
     assert 3600 <= sum(clock.slept) <= 3660
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 1
 
 
 def test_wait_ends_even_without_a_deadline(broker, client, clock):
@@ -753,19 +754,19 @@ def test_in_check_mode_nothing_is_issued_released_or_written(broker, client, cac
 def test_the_tokens_that_are_held_come_longest_living_first(broker, clock, service):
     tokens = [acquire(broker, hours=hours, minutes=hours * 60 - 1) for hours in (1, 3, 5)]
     passwords = [token.password for token in tokens]
-    assert [token.password for token in broker.held(REGISTRY)] == passwords[::-1]
-    assert {(token.source, token.issued) for token in broker.held(REGISTRY)} == {("cache", False)}
+    assert [token.password for token in broker.known.held(REGISTRY)] == passwords[::-1]
+    assert {(token.source, token.issued) for token in broker.known.held(REGISTRY)} == {("cache", False)}
     clock.advance(3600)
-    assert [token.password for token in broker.held(REGISTRY)] == [passwords[2], passwords[1]]
+    assert [token.password for token in broker.known.held(REGISTRY)] == [passwords[2], passwords[1]]
     del service.tokens[tokens[2].authorization_token.reveal()]
-    assert [token.password for token in broker.held(REGISTRY)] == [passwords[1]]
-    assert broker.held("another") == []
+    assert [token.password for token in broker.known.held(REGISTRY)] == [passwords[1]]
+    assert broker.known.held("another") == []
 
 
 def test_of_a_missing_registry_no_token_is_held(broker, client):
     acquire(broker)
     client.listing_faults = [NotFound("no such registry")]
-    assert broker.held(REGISTRY) == []
+    assert broker.known.held(REGISTRY) == []
     assert cached(broker, MINUTE) is None
 
 
@@ -787,13 +788,13 @@ def test_until_it_is_handed_over_nobody_else_uses_the_new_token(broker):
     new = renew(broker, old)
     assert new.issued
     assert acquire(broker).password == old.password
-    assert [token.unfinished for token in broker.owned(REGISTRY)] == [False, True]
+    assert [token.unfinished for token in broker.known.owned(REGISTRY)] == [False, True]
     hand_over(broker, new, old)
     assert acquire(broker).password == new.password
-    assert broker.held(REGISTRY) == [acquire(broker)]
-    assert [token.unfinished for token in broker.owned(REGISTRY)] == [True, False]
+    assert broker.known.held(REGISTRY) == [acquire(broker)]
+    assert [token.unfinished for token in broker.known.owned(REGISTRY)] == [True, False]
     broker.release(REGISTRY, old.authorization_token)
-    assert [token.unfinished for token in broker.owned(REGISTRY)] == [False]
+    assert [token.unfinished for token in broker.known.owned(REGISTRY)] == [False]
 
 
 def test_a_new_token_is_better_than_an_issue(broker, clock):
@@ -814,7 +815,7 @@ def test_a_rotation_goes_on_with_a_token_whose_answer_was_lost(broker, client):
     new = renew(broker, old)
     assert (new.issued, new.password != old.password, client.calls.count("issue")) == (False, True, 2)
     hand_over(broker, new, old)
-    assert [token.password for token in broker.held(REGISTRY)] == [new.password]
+    assert [token.password for token in broker.known.held(REGISTRY)] == [new.password]
 
 
 def test_two_rotations_at_once_share_one_issue(broker, client):
@@ -823,7 +824,7 @@ def test_two_rotations_at_once_share_one_issue(broker, client):
     assert (first.issued, second.issued, first.password) == (True, False, second.password)
     hand_over(broker, first, old)
     hand_over(broker, second, old)
-    assert [token.password for token in broker.held(REGISTRY)] == [first.password]
+    assert [token.password for token in broker.known.held(REGISTRY)] == [first.password]
     assert client.calls.count("issue") == 2
 
 
@@ -832,7 +833,7 @@ def test_what_another_task_had_issued_meanwhile_is_not_replaced(broker):
     new = renew(broker, old)
     other = acquire(broker, hours=24, minutes=13 * 60)
     hand_over(broker, new, old)
-    assert {token.password for token in broker.held(REGISTRY)} == {new.password, other.password}
+    assert {token.password for token in broker.known.held(REGISTRY)} == {new.password, other.password}
 
 
 def test_a_cache_that_was_removed_meanwhile_holds_the_new_token(broker, cache):
@@ -851,7 +852,7 @@ def test_a_new_token_that_cannot_be_kept_is_given_back(broker, client, service, 
         client.expiry = None
     else:
         writes = []
-        write_private = _tokencache.write_private
+        write_private = _filewriting.write_private
 
         def write(path, data):
             writes.append(data)
@@ -859,19 +860,19 @@ def test_a_new_token_that_cannot_be_kept_is_given_back(broker, client, service, 
                 raise FileError("No space left on device", act="write", obj=f"'{path}'")
             write_private(path, data)
 
-        monkeypatch.setattr(_tokencache, "write_private", write)
+        monkeypatch.setattr(_filewriting, "write_private", write)
     with pytest.raises(FileError if problem == "disk" else ProtocolError) as caught:
         renew(broker, old)
     assert "the old tokens stay as they are, the new one was given back" in caught.value.message
     assert list(service.valid()) == [old.authorization_token.reveal()]
     assert acquire(broker).password == old.password
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 2
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 2
 
 
 @pytest.mark.parametrize("policy", ["fail", "reuse", "wait"])
 def test_a_rotation_needs_a_slot(broker, client, clock, policy):
     use_up(broker, clock, hours=2, every=60)
-    old = broker.held(REGISTRY)
+    old = broker.known.held(REGISTRY)
     replacing = {token.authorization_token for token in old}
     if policy == "wait":
         broker.foresee_renewal(REGISTRY, replacing=replacing, on_rate_limit=policy)
@@ -902,7 +903,7 @@ def test_a_released_token_is_forgotten_but_its_issue_is_not(broker, cache):
     broker.release(REGISTRY, token.authorization_token)
     assert cached(broker, MINUTE) is None
     assert token.password.reveal() not in cache_files(cache)[0].read_text()
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 1
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 1
 
 
 def test_releasing_what_is_gone_is_no_error(broker, cache, service):
@@ -923,7 +924,7 @@ def test_releasing_all_forgets_all(broker, service, cache):
     broker.release_all(REGISTRY)
     assert service.tokens == {}
     assert not any(token.password.reveal() in cache_files(cache)[0].read_text() for token in tokens)
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 2
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 2
 
 
 def test_a_lost_answer_to_a_release_keeps_the_token_in_the_cache(broker, client):
@@ -970,14 +971,14 @@ def test_a_broken_cache_is_set_aside_with_a_warning(broker, cache, broken):
     assert content != path.read_text()
     path.write_text(content)
     assert cached(broker, MINUTE) is None
-    assert broker.ledger(REGISTRY)["issued_last_hour"] == 0
+    assert broker.known.ledger(REGISTRY)["issued_last_hour"] == 0
     assert path.read_text() == content  # who only looks does not rename
-    assert broker.warnings == [
+    assert broker.known.warnings == [
         f"The token cache file '{path}' is broken: it counts as empty, and will be renamed when a token is got."
     ]
     assert acquire(broker).issued
     assert pathlib.Path(f"{path}.corrupt").read_text() == content
-    assert broker.warnings == [f"The token cache file '{path}' was broken: renamed to '{path}.corrupt'."]
+    assert broker.known.warnings == [f"The token cache file '{path}' was broken: renamed to '{path}.corrupt'."]
     assert acquire(broker).source == "cache"
 
 
@@ -1003,7 +1004,7 @@ def test_a_cache_file_of_somebody_else_is_refused(broker, cache, client, monkeyp
         return os.stat_result((*found[:4], found.st_uid + 1, *found[5:])) if theirs else found
 
     monkeypatch.setattr(os, "fstat", of_somebody_else)
-    for act in (lambda: acquire(broker), lambda: cached(broker, MINUTE), lambda: broker.ledger(REGISTRY)):
+    for act in (lambda: acquire(broker), lambda: cached(broker, MINUTE), lambda: broker.known.ledger(REGISTRY)):
         with pytest.raises(FileError, match="it belongs to user id") as caught:
             act()
         assert "JCR_TOKEN_CACHE" in caught.value.message
@@ -1023,7 +1024,7 @@ def test_a_planted_cache_file_is_refused(broker, cache, client, tmp_path, plant)
     (path,) = cache_files(cache)
     path.unlink()
     plant(path, tmp_path)
-    for act in (lambda: acquire(broker), lambda: cached(broker, MINUTE), lambda: broker.ledger(REGISTRY)):
+    for act in (lambda: acquire(broker), lambda: cached(broker, MINUTE), lambda: broker.known.ledger(REGISTRY)):
         with pytest.raises(FileError, match=r"it is a") as caught:
             act()
         assert "JCR_TOKEN_CACHE" in caught.value.message
@@ -1041,7 +1042,7 @@ def test_a_cache_directory_that_is_none_is_refused(broker, client, cache, tmp_pa
 
 
 def test_a_held_lock_is_waited_for_only_so_long(client, cache, clock):
-    broker = TokenBroker(client, str(cache), clock=clock, lock_wait=7)
+    broker = TokenBroker(KnownTokens(client, str(cache)), clock=clock, lock_wait=7)
     acquire(broker)
     (path,) = cache_files(cache)
     with locked(str(path), clock=clock, wait=0):
@@ -1054,9 +1055,9 @@ def test_a_held_lock_is_waited_for_only_so_long(client, cache, clock):
 @pytest.mark.parametrize(("seconds", "waited"), [(200, 200), (1000, 1000), (None, LOCK_WAIT)])
 def test_a_held_lock_is_waited_for_until_the_deadline(service, cache, clock, seconds, waited):
     """Its holder may need all its attempts for a listing and an issue."""
-    acquire(TokenBroker(MemoryClient(service), str(cache), clock=clock))
+    acquire(TokenBroker(KnownTokens(MemoryClient(service), str(cache)), clock=clock))
     (path,) = cache_files(cache)
-    broker = TokenBroker(MemoryClient(service, seconds=seconds), str(cache), clock=clock)
+    broker = TokenBroker(KnownTokens(MemoryClient(service, seconds=seconds), str(cache)), clock=clock)
     with locked(str(path), clock=clock, wait=0):
         with pytest.raises(FileError, match=f"held the lock for {waited:.0f} seconds"):
             acquire(broker)
@@ -1064,7 +1065,7 @@ def test_a_held_lock_is_waited_for_until_the_deadline(service, cache, clock, sec
 
 
 def test_a_lock_that_is_let_go_late_is_had(service, cache, clock, monkeypatch):
-    acquire(TokenBroker(MemoryClient(service), str(cache), clock=clock))
+    acquire(TokenBroker(KnownTokens(MemoryClient(service), str(cache)), clock=clock))
     (path,) = cache_files(cache)
     held = contextlib.ExitStack()
     held.enter_context(locked(str(path), clock=clock, wait=0))
@@ -1076,7 +1077,9 @@ def test_a_lock_that_is_let_go_late_is_had(service, cache, clock, monkeypatch):
             held.close()
 
     monkeypatch.setattr(clock, "sleep", let_go_after_four_minutes)
-    assert acquire(TokenBroker(MemoryClient(service, seconds=300), str(cache), clock=clock)).source == "cache"
+    assert (
+        acquire(TokenBroker(KnownTokens(MemoryClient(service, seconds=300), str(cache)), clock=clock)).source == "cache"
+    )
 
 
 @pytest.mark.parametrize(
@@ -1110,7 +1113,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.service = Service(self.clock)
         self.client = MemoryClient(self.service)
         self.directory = self.tmp_path_factory.mktemp("cache") / "cache"
-        self.broker = TokenBroker(self.client, str(self.directory), clock=self.clock)
+        self.broker = TokenBroker(KnownTokens(self.client, str(self.directory)), clock=self.clock)
 
     @rule(
         hours=st.integers(1, 24),
@@ -1123,7 +1126,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.client.before, self.client.after = before, after
         min_remaining = minutes * MINUTE
         found = cached(self.broker, min_remaining)
-        known = self.broker.ledger(REGISTRY)["issued_last_hour"]
+        known = self.broker.known.ledger(REGISTRY)["issued_last_hour"]
         try:
             token = self.broker.acquire(REGISTRY, hours=hours, min_remaining=min_remaining, on_rate_limit=on_rate_limit)
         except TokenBudgetExceeded:
@@ -1141,19 +1144,19 @@ class AnyHistory(RuleBasedStateMachine):
     def rotate(self, before, after, stop):
         """A rotation, which may end after each of its steps: a token that was held is never replaced by none."""
         self.client.before, self.client.after = before, after
-        owned = self.broker.owned(REGISTRY)
+        owned = self.broker.known.owned(REGISTRY)
         old = [token for token in owned if not token.unfinished]
         try:
             new = renew(self.broker, *old)
         except (TokenBudgetExceeded, UnknownOutcome, ServerError, Forbidden, Unreachable, Killed):
-            assert len(self.broker.owned(REGISTRY)) >= len(owned)
+            assert len(self.broker.known.owned(REGISTRY)) >= len(owned)
             return
         assert new.issued or any(token.unfinished for token in owned)
         if stop > 0:
             hand_over(self.broker, new, *old)
         for token in old[: stop - 1] if stop > 1 else []:
             self.broker.release(REGISTRY, token.authorization_token)
-        held = self.broker.held(REGISTRY)
+        held = self.broker.known.held(REGISTRY)
         assert held
         if stop > 0:
             assert held[0].password == new.password
@@ -1164,7 +1167,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule()
     def another_process(self):
-        self.broker = TokenBroker(self.client, str(self.directory), clock=self.clock)
+        self.broker = TokenBroker(KnownTokens(self.client, str(self.directory)), clock=self.clock)
 
     @rule()
     def release_all(self):
