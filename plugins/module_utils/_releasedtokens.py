@@ -52,7 +52,7 @@ class ReleasedTokens(TokenResource):
         if self.params["token"]:
             self.host.keep_secret(Secret(self.params["token"]))
         if self.params["token"] and not re.fullmatch(r"[!-~]+", self.params["token"]):
-            raise ConfigurationError("token is not one", cure="Give its authorization token or its password.")
+            raise ConfigurationError("token is not one", cure="Give its id, its authorization token or its password.")
         if self.params["dest"] or self.params["return_secret"] or self.params["source_xlsx"] is not None:
             cause = "dest, source_xlsx and return_secret are for a token to be had"
             raise ConfigurationError(cause, cure="Leave them out with state: absent.")
@@ -111,7 +111,7 @@ class ReleasedTokens(TokenResource):
         if self.params["all"]:
             return True
         if self.params["token"]:
-            return self.params["token"] in (token.reveal(), _password(token))
+            return self.params["token"] in (token.reveal(), _password(token), token.fingerprint())
         return token in ours
 
     def want(self, before: State) -> State:

@@ -58,7 +58,8 @@ options:
     default: false
   token:
     description:
-      - With O(state=absent), the one token to release, as its authorization token or its password.
+      - With O(state=absent), the one token to release, as its RV(jdcloud.jcr.jcr_token_info#module:tokens[].id), its
+        authorization token or its password.
       - One that the service does not list is released already; one of another registry is refused.
     type: str
   all:

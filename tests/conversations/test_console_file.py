@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import pathlib
 import typing as t
 import zipfile
@@ -272,12 +273,24 @@ def test_a_token_of_another_registry(account: Account, console: Account, run: Ru
 # --- releasing a token by its id -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", ["password", "authorization_token"])
+def test_the_id_of_a_token_names_it(account: Account, console: Account, run: Run) -> None:
+    listed = {"registry": "myregistry"}
+    for hours in (1, 2):
+        issued(console, hours=hours, min_remaining=hours * 60 - 5)
+    shorter, longer = ok(run(account, "jcr_token_info", {**listed, "sort": "expires_at"}))["tokens"]
+    wish = {**listed, "state": "absent", "token": shorter["id"]}
+    assert [ok(run(account, "jcr_token", wish, check=check))["released"] for check in (True, False)] == [1, 1]
+    assert [token["id"] for token in ok(run(account, "jcr_token_info", listed))["tokens"]] == [longer["id"]]
+    assert ok(run(account, "jcr_token", wish))["changed"] is False
+
+
+@pytest.mark.parametrize("form", ["password", "authorization_token", "id"])
 @pytest.mark.parametrize("registry", ["myregistry", "missing"])
 def test_a_token_of_another_registry_is_not_released(
     account: Account, console: Account, run: Run, form: str, registry: str
 ) -> None:
     token = issued(console, "another")
+    token["id"] = hashlib.sha256(token["authorization_token"].encode()).hexdigest()[:16]
     wish = {"registry": registry, "state": "absent", "token": token[form]}
     for check in (True, False):
         result = run(account, "jcr_token", wish, check=check)
