@@ -79,8 +79,9 @@ class DeletedImages(ImageResource):
     def check(self) -> None:
         super().check()
         self.session.check_token_options()
-        if self.params["max_delete"] < 0:
-            raise ConfigurationError(f"max_delete is {self.params['max_delete']}", cure="Choose 0 or more.")
+        cap = self.params["max_delete"]
+        if isinstance(cap, bool) or cap < 0:  # true passes as the number 1 otherwise
+            raise ConfigurationError(f"max_delete is {cap}", cure="Choose 0 or more.")
         self._guards = self._asked_guards()
         self._choice = ImageChoice(self.params)
         if self.params["expected_digest"] is not None and not self._choice.named:

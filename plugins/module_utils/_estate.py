@@ -83,7 +83,7 @@ def _registry(entry: t.Mapping[str, t.Any], region: str, tokens_needed: int | No
     if isinstance(needed, bool) or needed < 0:  # true passes as the number 1 otherwise
         raise ConfigurationError(f"tokens_needed of registry '{name}' is {needed}", cure="Choose 0 or more.")
     cap = Registry.max_delete if entry.get("max_delete") is None else entry["max_delete"]
-    if cap < 0:
+    if isinstance(cap, bool) or cap < 0:
         raise ConfigurationError(f"max_delete of registry '{name}' is {cap}", cure="Choose 0 or more.")
     repositories = tuple(_repository(fields) for fields in entry.get("repositories") or ())
     names = [repository.name for repository in repositories]

@@ -32,8 +32,9 @@ class Purge:
 
     def check(self, declared: t.Collection[str]) -> None:
         """Refuse options that contradict each other, or would leave nothing without saying so; ConfigurationError."""
-        if self._params["max_delete"] < 0:
-            raise ConfigurationError(f"max_delete is {self._params['max_delete']}", cure="Choose 0 or more.")
+        cap = self._params["max_delete"]
+        if isinstance(cap, bool) or cap < 0:  # true passes as the number 1 otherwise
+            raise ConfigurationError(f"max_delete is {cap}", cure="Choose 0 or more.")
         if not self.wanted:
             for option in _PATTERNS:
                 if self._params[option] is not None:

@@ -36,8 +36,9 @@ class RegistryResource(ServiceResource):
     def check(self) -> None:
         _rules.registry_name(self.name)
         _rules.description(self.params["description"])
-        if self.params["max_delete"] < 0:
-            raise ConfigurationError(f"max_delete is {self.params['max_delete']}", cure="Choose 0 or more.")
+        cap = self.params["max_delete"]
+        if isinstance(cap, bool) or cap < 0:  # true passes as the number 1 otherwise
+            raise ConfigurationError(f"max_delete is {cap}", cure="Choose 0 or more.")
         if not 0 < self.params["wait_timeout"] < float("inf"):
             cure = "Choose more than 0, or wait: false."
             raise ConfigurationError(f"wait_timeout is {self.params['wait_timeout']:g} seconds", cure=cure)

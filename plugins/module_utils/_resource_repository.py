@@ -99,10 +99,9 @@ class RepositoryResource(ServiceResource):
             "description": _rules.description,
         }
         self.declared = _declared.declared(entries, rules)
-        if not 1 <= self.params["concurrency"] <= _bulk.MAX_WORKERS:
-            raise ConfigurationError(
-                f"concurrency is {self.params['concurrency']}", cure=f"Choose 1 to {_bulk.MAX_WORKERS}."
-            )
+        workers = self.params["concurrency"]
+        if isinstance(workers, bool) or not 1 <= workers <= _bulk.MAX_WORKERS:  # true passes as the number 1 otherwise
+            raise ConfigurationError(f"concurrency is {workers}", cure=f"Choose 1 to {_bulk.MAX_WORKERS}.")
         self.purge.check(self.declared)
 
     # --- what is, and what shall be ----------------------------------------------------------------------------------

@@ -255,6 +255,7 @@ def test_bad_options(account: Account, run: Run, name: str, options: dict[str, t
         ({"deadline": -1}, "deadline is -1 seconds", "Leave it out"),
         ({"retries": -1}, "retries is -1", "0 or more"),
         ({"max_delete": -1}, "max_delete is -1", "0 or more"),
+        ({"max_delete": True}, "max_delete is True", "0 or more"),
         ({"wait_timeout": 0}, "wait_timeout is 0 seconds", "or wait: false"),
         ({"wait_timeout": "nan"}, "wait_timeout is nan seconds", "or wait: false"),
     ],
