@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import sys
@@ -584,18 +583,15 @@ KEYWORDS: list[dict[str, t.Any]] = [
 ]
 
 
-def tasks_of_all(ways: t.Sequence[dict[str, t.Any]] = ({},)) -> list[dict[str, t.Any]]:
-    """A task of each module, with the keywords of the ways in turn."""
-    return [
-        {"name": name, f"jdcloud.jcr.{name}": options, **way}
-        for (name, options), way in zip(EVERY_MODULE.items(), itertools.cycle(ways), strict=False)
-    ]
+def tasks_of_all(**keywords: t.Any) -> list[dict[str, t.Any]]:
+    """A task of each module, with these keywords."""
+    return [{"name": name, f"jdcloud.jcr.{name}": options, **keywords} for name, options in EVERY_MODULE.items()]
 
 
-def said_of_all(reasons: t.Iterable[str]) -> list[str]:
-    """What the log says of a task of each module that does not run in the controller's process, for these reasons."""
+def said_of_all(reason: str) -> list[str]:
+    """What the log says of a task of each module that does not run in the controller's process, for this reason."""
     lines = []
-    for name, reason in zip(EVERY_MODULE, reasons, strict=False):
+    for name in EVERY_MODULE:
         on_host = name in ON_HOSTS and reason != "it is asynchronous"
         lines += [HERE, ON_HOST + reason] if on_host else [AS_MODULE + reason]
     return lines
@@ -620,8 +616,7 @@ def test_every_module_in_every_way(books: Playbooks, other_python: str) -> None:
         "environment": {name: books.environment[name] for name in ("DOCKER_CONFIG", "JCR_TOKEN_CACHE")},
     }
     plays = [{**head, "tasks": tasks_of_all()}, {**head, "tasks": tasks_of_all()}]
-    plays += [{**head, "tasks": tasks_of_all([keywords])} for keywords in KEYWORDS]
-    plays.append({**head, "tasks": tasks_of_all(list(ELSEWHERE.values()))})
+    plays += [{**head, "tasks": tasks_of_all(**keywords)} for keywords in [*KEYWORDS, *ELSEWHERE.values()]]
     plays.append({**head, "hosts": "far", "tasks": tasks_of_all()})
     local = f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n"
     inventory = local + hosts(books, "web1")
@@ -630,12 +625,12 @@ def test_every_module_in_every_way(books: Playbooks, other_python: str) -> None:
     first, reference, *others = [tasks[start : start + number] for start in range(0, len(tasks), number)]
     assert {task.task for task in first if task.changed} == CHANGING
     assert [task.task for task in tasks[number:] if task.changed] == []
-    assert len(others) == len(KEYWORDS) + 2
+    assert len(others) == len(KEYWORDS) + len(ELSEWHERE) + 1
     for found in others:
         for task, same in zip(found, reference, strict=True):
             assert returned(task) == returned(same), task.task
-    local_lines, far_lines = said_of_all(itertools.cycle(ELSEWHERE)), said_of_all(itertools.repeat(FAR))
-    assert ways(run) == [HERE] * (2 + len(KEYWORDS)) * number + local_lines + far_lines
+    said = [line for reason in (*ELSEWHERE, FAR) for line in said_of_all(reason)]
+    assert ways(run) == [HERE] * (2 + len(KEYWORDS)) * number + said
 
 
 @pytest.mark.parametrize("in_process", [True, False])
