@@ -1,9 +1,9 @@
-# The commands for people who work on the collection. All they write is in .venv, .venv-jdc, .cache and dist, in the
+# The commands for people who work on the collection. All they write is in .venv, .venv-*, .cache and dist, in the
 # temporary folder, and in ~/.ansible/test, where ansible-test keeps its virtual environments for every collection.
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test setup-tests lint sanity unit integration truth molecule reliability bench docs build changelog clean
+.PHONY: help setup demo test setup-tests lint sanity unit integration oldest truth molecule reliability bench docs build changelog clean
 
 PYTHON_IN_VENV := .venv/bin/python
 STEPS := $(PYTHON_IN_VENV) -m tests.tooling.steps
@@ -18,9 +18,9 @@ demo: setup ## the whole way, provision to pull and run, against the emulator (K
 	@$(PYTHON_IN_VENV) -m tests.demo $(if $(KEEP),--keep)
 
 test: setup ## everything that has to pass; ends with one line of counts
-	@$(STEPS) --counts setup-tests lint sanity unit integration truth molecule build
+	@$(STEPS) --counts setup-tests lint sanity unit integration oldest truth molecule build
 
-setup-tests: setup ## programs that only the tests need (as root by apt-get), and the vendor's own clients in .venv-jdc
+setup-tests: setup ## programs that only the tests need (as root by apt-get), the vendor's own clients (.venv-jdc), an old Ansible (.venv-oldest)
 	@$(STEPS) setup-tests
 
 lint: setup ## ruff, yamllint, ansible-lint, antsibull-docs, antsibull-changelog, shellcheck
@@ -34,6 +34,9 @@ unit: setup ## tests without a Docker Engine: parts, emulator, conversations of 
 
 integration: setup ## modules and roles with a real Docker Engine
 	@$(STEPS) setup-tests integration
+
+oldest: setup ## some of these with the oldest ansible-core that the collection supports
+	@$(STEPS) setup-tests oldest
 
 truth: setup ## against the official SDK and CLI, docker, skopeo and Debian's registry
 	@$(STEPS) setup-tests truth
@@ -58,5 +61,5 @@ changelog: setup ## CHANGELOG.md from changelogs/fragments and the plugins
 	@$(STEPS) changelog
 
 clean: ## remove all that make wrote into the checkout
-	@rm -rf .venv .venv-jdc .cache dist .ansible .hypothesis tests/output
+	@rm -rf .venv .venv-jdc .venv-oldest .cache dist .ansible .hypothesis tests/output
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

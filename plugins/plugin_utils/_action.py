@@ -88,8 +88,9 @@ class InProcessAction(ActionBase):
         else:
             result.update(self._performed(task_vars or {}))
         if secret_wanted and not result.get("failed"):
-            # The only way that keeps a returned secret out of every output and still usable when registered.
-            result["_ansible_no_log"] = True
+            # The only way that keeps a returned secret out of every output and still usable when registered. Before
+            # ansible-core 2.19, the sum of a loop is judged by the task itself.
+            result["_ansible_no_log"] = self._task.no_log = True
         return result
 
     def _leave_out_defaults_of_other_states(self) -> None:

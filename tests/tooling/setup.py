@@ -28,7 +28,7 @@ def set_up(log: Log) -> None:
             TOOLS.make(log)
             TOOLS.stamp()
             MADE_WITH.write_text(f"{base_python()}\n", encoding="utf-8")
-        link_collection()
+        link_collection(TOOLS)
 
 
 def base_python() -> str:
@@ -36,9 +36,9 @@ def base_python() -> str:
     return getattr(sys, "_base_executable", None) or sys.executable
 
 
-def link_collection() -> None:
-    """Let everything in `.venv` find the collection, from any folder and without an environment variable."""
-    link = TOOLS.packages / "ansible_collections" / "jdcloud" / "jcr"
+def link_collection(environment: VirtualEnvironment) -> None:
+    """Let everything in it find the collection, from any folder and without an environment variable."""
+    link = environment.packages / "ansible_collections" / "jdcloud" / "jcr"
     if link.is_symlink() and link.readlink() == CHECKOUT:
         return
     link.parent.mkdir(parents=True, exist_ok=True)

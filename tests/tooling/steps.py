@@ -22,10 +22,11 @@ from tests.tooling.debian import install_programs
 from tests.tooling.docs import docs
 from tests.tooling.galaxy import build, changelog
 from tests.tooling.lint import lint
+from tests.tooling.oldest_core import install_oldest_core
 from tests.tooling.process import Log, clean_environment
 from tests.tooling.report import exit_status, run_step
 from tests.tooling.sanity import sanity
-from tests.tooling.suites import REPORT, integration, molecule, reliability, truth, unit
+from tests.tooling.suites import REPORT, integration, molecule, oldest, reliability, truth, unit
 from tests.tooling.truth_clients import install_clients
 
 
@@ -38,9 +39,10 @@ class Outcome:
 
 
 def setup_tests(log: Log, temporary: Path) -> None:
-    """Install what only the tests need: Debian's programs and the vendor's own clients."""
+    """Install what only the tests need: Debian's programs, the vendor's own clients and an old Ansible."""
     install_programs(log)
     install_clients(log)
+    install_oldest_core(log)
 
 
 # These need the caller's own home: pip's settings, and the virtual environments that ansible-test keeps there.
@@ -51,6 +53,7 @@ STEPS: dict[str, Callable[[Log, Path], None]] = {
     "sanity": sanity,
     "unit": unit,
     "integration": integration,
+    "oldest": oldest,
     "truth": truth,
     "molecule": molecule,
     "reliability": reliability,

@@ -11,10 +11,19 @@ from pathlib import Path
 
 from tests.support.figures import MARK
 from tests.tooling.counts import read_counts
+from tests.tooling.oldest_core import OLDEST
 from tests.tooling.process import CHECKOUT, VENV, Log, StepFailed
 
 # For suites whose tests share nothing: each process has an emulator of its own, and engines if its tests want them.
 PARALLEL = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
+# What depends on how Ansible runs a task and shows what came of it.
+WITH_OLDEST = (
+    "test_where_it_runs.py::test_every_module_in_every_way",
+    "test_where_it_runs.py::test_same_task_in_every_way",
+    "test_where_it_runs.py::test_environment",
+    "test_where_it_runs.py::test_login_on_other_hosts",
+    "test_leaks.py::test_success[default]",
+)
 REPORT = "report.xml"
 
 
@@ -26,6 +35,11 @@ def unit(log: Log, temporary: Path) -> None:
 def integration(log: Log, temporary: Path) -> None:
     """Modules and roles with a real Docker Engine."""
     run_pytest(log, temporary, "tests/integration", *PARALLEL)
+
+
+def oldest(log: Log, temporary: Path) -> None:
+    """Where tasks run and what they show, with the oldest ansible-core that the collection supports."""
+    run_pytest(log, temporary, *(f"tests/integration/{name}" for name in WITH_OLDEST), *PARALLEL, python=OLDEST.python)
 
 
 def truth(log: Log, temporary: Path) -> None:
@@ -54,7 +68,7 @@ def molecule(log: Log, temporary: Path) -> None:
     log.run(VENV / "bin" / "molecule", "test", "--all")
 
 
-def run_pytest(log: Log, temporary: Path, *arguments: str) -> None:
+def run_pytest(log: Log, temporary: Path, *arguments: str, python: Path = VENV / "bin" / "python") -> None:
     """Run pytest and leave its JUnit file in `temporary`.
 
     Raises:
@@ -62,7 +76,7 @@ def run_pytest(log: Log, temporary: Path, *arguments: str) -> None:
     """
     report = temporary / REPORT
     status = log.status(
-        VENV / "bin" / "python",
+        python,
         "-m",
         "pytest",
         "-q",

@@ -42,12 +42,16 @@ class CallbackModule(CallbackBase):
         self._write("unreachable", result)
 
     def _write(self, status: str, result: t.Any) -> None:
-        told = json.loads(self._dump_results(result.result))  # without the diff, which has an output of its own
+        if hasattr(result, "result"):
+            host, task, values = result.host, result.task, result.result
+        else:  # ansible-core before 2.19
+            host, task, values = result._host, result._task, result._result
+        told = json.loads(self._dump_results(values))  # without the diff, which has an output of its own
         line = {
-            "host": result.host.get_name(),
-            "task": result.task.get_name(),
+            "host": host.get_name(),
+            "task": task.get_name(),
             "status": status,
-            "result": {**told, "diff": result.result.get("diff")},
+            "result": {**told, "diff": values.get("diff")},
         }
         with open(os.environ["JCR_TASK_LOG"], "a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
