@@ -41,6 +41,12 @@ def test_the_version_is_one():
     assert COLLECTION_VERSION in read_yaml("changelogs/changelog.yaml")["releases"]
 
 
+def test_the_oldest_ansible_that_is_promised_is_tested():
+    (promised,) = re.findall(r">=(\d+\.\d+)\.0", read_yaml("meta/runtime.yml")["requires_ansible"])
+    pinned = (CHECKOUT / "tests" / "requirements-oldest.txt").read_text(encoding="utf-8")
+    assert re.findall(r"ansible-core==(\d+\.\d+)\.", pinned)[0] == promised
+
+
 def test_the_tags_say_what_kind_of_collection_it_is():
     tags = read_yaml("galaxy.yml")["tags"]
     assert KINDS & set(tags)
