@@ -175,7 +175,7 @@ class Caller:
             return result_of(operation, answer, scrub=self.redactor.scrub, protected=protected)
         except AuthenticationFailed as error:
             if abs(self._skew) > CLOCK_TOLERANCE:
-                error.cause += f"; the local clock is {_in_words(self._skew)} of the service's"
+                error.cause += f"; the local clock is {_in_words(self._skew)} the service's"
                 error.cure = f"Set the clock of this machine. {error.cure}"
             raise
 
@@ -247,6 +247,6 @@ def _unknown_outcome(operation: Operation, failure: JcrError) -> UnknownOutcome:
 
 
 def _in_words(skew: datetime.timedelta) -> str:
-    """How far the local clock is off: "3 days, 0:00:05 ahead" or "… behind"; C(skew) is service minus local."""
+    """How far the local clock is off: "3 days, 0:00:05 ahead of" or "… behind"; C(skew) is service minus local."""
     off = datetime.timedelta(seconds=round(abs(skew.total_seconds())))
-    return f"{off} {'behind' if skew > datetime.timedelta(0) else 'ahead'}"
+    return f"{off} {'behind' if skew > datetime.timedelta(0) else 'ahead of'}"

@@ -47,6 +47,7 @@ DELETION = ArgumentSpec(
     },
     # What is to be deleted has to be named: a variable that came out empty must not mean the tag latest, or everything.
     required_if=(("state", "absent", (*NAMES, *CHOOSING), True),),
+    narrowing=("keep_last", "keep_newest", *SELECTION.options, *IMAGE_SELECTION.options),
 ).merge(SELECTION, IMAGE_SELECTION)
 
 _WORKERS = 8  # deletes at the same time

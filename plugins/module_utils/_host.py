@@ -56,7 +56,7 @@ class Module(AnsibleModule):
     def __init__(self, spec: ArgumentSpec) -> None:
         super().__init__(supports_check_mode=True, **spec.arguments())
         try:
-            spec.refuse_misplaced(self.params)
+            spec.check(self.params)
         except ConfigurationError as error:
             self.fail_json(**failed(error))
 
@@ -194,7 +194,7 @@ def validated(spec: ArgumentSpec, given: t.Mapping[str, t.Any]) -> dict[str, t.A
     checked = ArgumentSpecValidator(arguments.pop("argument_spec"), **arguments).validate(given)
     if checked.error_messages:
         raise ConfigurationError(_complaints(checked), cure=_SEE_DOCUMENTATION)
-    spec.refuse_misplaced(checked.validated_parameters)
+    spec.check(checked.validated_parameters)
     return checked.validated_parameters
 
 

@@ -14,11 +14,14 @@ import typing as t
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import DEFAULT_HOURS
 
+_EMPTY_VARIABLE_CURE = "Is a variable empty? Give it a value, or leave the option out, as default(omit) does."
+
 
 class ArgumentSpec(t.NamedTuple):
     """Options together with the conditions among them, so that neither gets lost when parts are put together.
 
-    C(of_states) says which options belong to some values of C(state) only; the others belong to all.
+    C(of_states) says which options belong to some values of C(state) only; the others belong to all. C(narrowing) are
+    those without which a task means more: an empty variable must not stand for leaving them out.
     """
 
     options: t.Mapping[str, t.Mapping[str, t.Any]]
@@ -27,6 +30,7 @@ class ArgumentSpec(t.NamedTuple):
     required_one_of: tuple[tuple[str, ...], ...] = ()
     required_if: tuple[tuple[t.Any, ...], ...] = ()
     of_states: t.Mapping[str, tuple[str, ...]] = {}
+    narrowing: tuple[str, ...] = ()
 
     def merge(self, *parts: ArgumentSpec) -> ArgumentSpec:
         """This spec with the options and conditions of C(parts) added; a later part wins where names are equal."""
@@ -39,6 +43,7 @@ class ArgumentSpec(t.NamedTuple):
                 required_one_of=merged.required_one_of + part.required_one_of,
                 required_if=merged.required_if + part.required_if,
                 of_states={**merged.of_states, **part.of_states},
+                narrowing=merged.narrowing + part.narrowing,
             )
         return merged
 
@@ -53,6 +58,27 @@ class ArgumentSpec(t.NamedTuple):
             for name, states in self.of_states.items()
             if state not in states and params.get(name) not in (None, self.options[name].get("default"))
         ]
+
+    def check(self, params: t.Mapping[str, t.Any]) -> None:
+        """Raise ConfigurationError for what Ansible lets pass: options of another state, null for what is needed."""
+        self.refuse_misplaced(params)
+        for names in (*self.required_one_of, *self._one_of_by(params)):
+            if all(params[name] is None for name in names):
+                raise ConfigurationError(
+                    f"none of {', '.join(names)} has a value, and one is needed", cure=_EMPTY_VARIABLE_CURE
+                )
+
+    def _one_of_by(self, params: t.Mapping[str, t.Any]) -> t.Iterator[tuple[str, ...]]:
+        """The options of which one is needed because another one has its value."""
+        for name, value, names, *any_of in self.required_if:
+            if any_of == [True] and params[name] == value:
+                yield names
+
+    def refuse_null(self, given: t.Mapping[str, t.Any]) -> None:
+        """Raise ConfigurationError for narrowing options that are null in C(given), as the task names them."""
+        null = [name for name in self.narrowing if name in given and given[name] is None]
+        if null:
+            raise ConfigurationError(f"{', '.join(null)}: null is no value", cure=_EMPTY_VARIABLE_CURE)
 
     def refuse_misplaced(self, params: t.Mapping[str, t.Any]) -> None:
         """Raise ConfigurationError for options that would be passed over in silence."""

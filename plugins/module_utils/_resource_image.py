@@ -65,6 +65,7 @@ SPEC = ArgumentSpec(
     required_together=(("from_username", "from_password"),),
     required_if=(("state", "present", SOURCES, True),),
     of_states={name: states for states, names in _OF_STATES.items() for name in names},
+    narrowing=("tag", "tags", "digest", "expected_digest", "immutable_tags", "platforms"),
 ).merge(DELETION, TOKEN, DOCKER, CONNECTION)
 
 

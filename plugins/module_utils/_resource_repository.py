@@ -50,6 +50,7 @@ SPEC = ArgumentSpec(
     mutually_exclusive=(("name", "repositories"), ("description", "repositories")),
     required_one_of=(("name", "repositories"),),
     required_if=(("purge", True, ("repositories",)),),
+    narrowing=("purge_patterns", "purge_exclude"),
 ).merge(STATE, DRIFT, NAMES, CONNECTION)
 
 # What the service says of names that it does not accept.

@@ -23,6 +23,7 @@ SPEC = ArgumentSpec(
         "token": {"type": "str", "no_log": True},
         "all": {"type": "bool", "default": False},
     },
+    narrowing=("token",),
 ).merge(TOKEN, CONNECTION)
 
 

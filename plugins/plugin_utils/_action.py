@@ -108,6 +108,7 @@ class InProcessAction(ActionBase):
         if secret_wanted and self._task.async_val:
             raise _secret_in_async_result().about("start", f"{self._task.action} with async")
         refuse_mangled(self.spec.options, self._task.args)
+        self.spec.refuse_null(self._task.args)
         if "hours" not in self.spec.options:
             return
         hours = written_value(self._task.get_ds() or {}, self._task.action, "hours")

@@ -472,7 +472,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[str]:
     layout = sources.write_layout(sources.image(SIZES, seed=9), place / "image")
     with docker_registry.serve(place, login=True) as url:
         host = url.removeprefix("http://")
-        login = f"--dest-creds={docker_registry.USER}:{docker_registry.PASSWORD}"
+        login = f"--dest-authfile={docker_registry.auth_file(place, host)}"
         line = ["skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", login, f"oci:{layout}"]
         environment = {"PATH": os.environ["PATH"], "HOME": str(place), "XDG_RUNTIME_DIR": str(place)}
         subprocess.run([*line, f"docker://{host}/base/image:1"], env=environment, capture_output=True, check=True)
@@ -485,8 +485,8 @@ def test_copy_with_a_login(world: World, guarded: str) -> None:
     wish = {"from_image": f"{guarded}/base/image:1", **login}
     predicted, done = world.image(wish, check=True), world.image(wish)
     assert predicted["diff"] == done["diff"] and predicted["image"] == done["image"]
-    creds = f"--creds={docker_registry.USER}:{docker_registry.PASSWORD}"
-    raw = skopeo(world.place, None, "inspect", f"{guarded}/base/image:1", "--raw", creds)
+    login_file = f"--authfile={docker_registry.auth_file(world.place, guarded)}"
+    raw = skopeo(world.place, None, "inspect", f"{guarded}/base/image:1", "--raw", login_file)
     assert world.remote() == {"latest": archives.digest_of(raw)}
     assert world.image(wish)["changed"] is False
     assert docker_registry.PASSWORD not in json.dumps([predicted, done])

@@ -1047,12 +1047,12 @@ def test_tokens_are_kept_by_the_service_time(registry: Account, run: Run, second
     assert run(registry, "jcr_token", TOKEN)["changed"] is False
 
 
-@pytest.mark.parametrize(("seconds", "direction"), [(DAY, "behind"), (-DAY, "ahead")])
+@pytest.mark.parametrize(("seconds", "direction"), [(DAY, "behind"), (-DAY, "ahead of")])
 def test_clock_is_wrong_and_that_is_not_all(account: Account, run: Run, seconds: int, direction: str) -> None:
     """The corrected time did not help, so that the message tells both."""
     account.emulator.clock(advance_seconds=seconds)
     result = run(other(account, JDCLOUD_SECRET_KEY="w" * 32), "jcr_registry", REGISTRY)
-    cause = f" {direction} of the service's"
+    cause = f" {direction} the service's"
     assert_failure(result, "authentication", CANNOT_READ, cause, "Set the clock of this machine", answered=True)
     assert re.search(rf"the local clock is (1 day, 0:0|23:59:).* {direction}", result["msg"])
     assert len(account.emulator.requests()) == 2

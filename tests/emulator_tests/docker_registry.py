@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import socket
@@ -24,6 +25,14 @@ _PROGRAM = "docker-registry"
 _LONGEST_START = 60.0
 _POLL = 0.02
 _ATTEMPTS = 5
+
+
+def auth_file(directory: Path, host: str) -> Path:
+    """A file with the login for C(host), as skopeo's --authfile takes it: no command line may show a password."""
+    login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    path = directory / "auth.json"
+    path.write_text(json.dumps({"auths": {host: {"auth": login}}}), encoding="utf-8")
+    return path
 
 
 @contextlib.contextmanager

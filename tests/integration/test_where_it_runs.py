@@ -413,6 +413,43 @@ def test_a_text_without_quotes_is_refused(books: Playbooks, emulator: RunningEmu
     assert emulator.requests() == []
 
 
+EMPTY = """
+- name: tag
+  jdcloud.jcr.jcr_image: {registry: myregistry, repository: shop/web, state: absent, tag: "{{ empty }}"}
+- name: older_than
+  jdcloud.jcr.jcr_image:
+    {registry: myregistry, repository: shop/web, state: absent, pattern: "*", older_than: "{{ empty }}"}
+- name: tag
+  jdcloud.jcr.jcr_image: {registry: myregistry, repository: shop/web, archive: x.tar, tag: "{{ empty }}"}
+- name: digest
+  jdcloud.jcr.jcr_image: {registry: myregistry, repository: shop/web, state: pulled, digest: "{{ empty }}"}
+- name: source, archive, from_image
+  jdcloud.jcr.jcr_image: {registry: myregistry, repository: shop/web, source: "{{ empty }}", tag: x}
+- name: purge_patterns
+  jdcloud.jcr.jcr_repository:
+    {registry: myregistry, repositories: [], purge: true, purge_patterns: "{{ empty }}", allow_empty: true}
+- name: name, repositories
+  jdcloud.jcr.jcr_repository: {registry: myregistry, name: "{{ empty }}"}
+- name: token
+  jdcloud.jcr.jcr_token: {registry: myregistry, state: absent, token: "{{ empty }}"}
+- name: registry, registries
+  jdcloud.jcr.jcr_login: {registry: "{{ empty }}"}
+"""
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_an_empty_variable_does_not_mean_more(books: Playbooks, emulator: RunningEmulator, in_process: bool) -> None:
+    """Least of all more to delete."""
+    run = books.play(play(EMPTY, vars={"jcr_in_process": in_process, "empty": None}, ignore_errors=True))
+    assert len(run.tasks) == EMPTY.count("- name:")
+    for task in run.tasks:
+        cause = "none of {} has a value, and one is needed" if ", " in task.task else "{}: null is no value"
+        assert cause.format(task.task) in task.result["msg"].replace("None of", "none of"), task.result["msg"]
+        assert "Is a variable empty?" in task.result["msg"]
+        assert (task.result["error"]["kind"], task.result["changed"]) == ("configuration", False)
+    assert emulator.requests() == []
+
+
 def test_a_text_that_is_one_is_taken_as_it_was_written(books: Playbooks, emulator: RunningEmulator) -> None:
     """A whole number, and what comes from a command line or as C(name=value)."""
     run = books.play(

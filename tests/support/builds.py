@@ -51,7 +51,7 @@ def upstream(folder: Path) -> t.Iterator[str]:
     layout = sources.write_layout(sources.index(["amd64", "arm64", "s390x"], (20_000,)), folder / "nginx")
     with docker_registry.serve(folder, login=True) as url:
         host = url.removeprefix("http://")
-        login = f"--dest-creds={docker_registry.USER}:{docker_registry.PASSWORD}"
+        login = f"--dest-authfile={docker_registry.auth_file(folder, host)}"
         line = ["skopeo", "--insecure-policy", "copy", "--all", "--dest-tls-verify=false", login]
         line += [f"oci:{layout}", f"docker://{host}/library/nginx:1.27"]
         subprocess.run(line, capture_output=True, check=True)

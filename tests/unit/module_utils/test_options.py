@@ -47,3 +47,39 @@ def test_all_of_them_are_named_with_their_states():
         "State rotated takes no force (which goes with absent), no reason (which goes with present or absent). "
         "Leave out what is of another state, or set the state that was meant."
     )
+
+
+CHOICE = ArgumentSpec(
+    options={"state": {"type": "str"}, "name": {"type": "str"}, "names": {"type": "list"}, "age": {"type": "str"}},
+    required_one_of=(("name", "names"),),
+    required_if=(("state", "absent", ("name", "age"), True), ("state", "absent", ("names",))),
+    narrowing=("age",),
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"name": "a"}, None),
+        ({"names": []}, None),
+        ({}, "None of name, names has a value"),
+        ({"names": ["a"], "state": "absent"}, "None of name, age has a value"),
+        ({"names": ["a"], "age": "1d", "state": "absent"}, None),
+    ],
+)
+def test_null_is_not_the_one_that_is_needed(given, missing):
+    params = {**dict.fromkeys(CHOICE.options), **given}
+    if missing is None:
+        CHOICE.check(params)
+    else:
+        with pytest.raises(ConfigurationError) as caught:
+            CHOICE.check(params)
+        assert caught.value.message.startswith(missing)
+
+
+def test_null_does_not_stand_for_leaving_out():
+    CHOICE.refuse_null({"name": None, "age": "1d"})
+    with pytest.raises(ConfigurationError, match="age: null is no value"):
+        CHOICE.merge(ArgumentSpec(options={}, narrowing=("size",))).refuse_null({"name": None, "age": None})
+    with pytest.raises(ConfigurationError, match="age, size: null"):
+        CHOICE.merge(ArgumentSpec(options={}, narrowing=("size",))).refuse_null({"size": None, "age": None})
