@@ -178,7 +178,7 @@ class Trials:
             self.token_trials.assert_done(task, run)
             return
         expected = self._expected(task, run.before)
-        assert run.kind == expected.refusal, run.result.get("msg")
+        assert run.kind == expected.refusal, _otherwise(run, expected.refusal)
         if expected.vague:
             assert model.is_between(run.after.estate, run.before.estate, expected.goal)
         else:
@@ -191,7 +191,8 @@ class Trials:
     def _assert_predicted(self, task: Task, predicted: Run, done: Run) -> None:
         if not task.about_tokens:
             expected = self._expected(task, predicted.before)
-            assert predicted.kind == (expected.refusal if expected.foreseen else None), predicted.result.get("msg")
+            refusal = expected.refusal if expected.foreseen else None
+            assert predicted.kind == refusal, _otherwise(predicted, refusal)
             if not predicted.failed:
                 assert predicted.result["changed"] is (expected.goal != predicted.before.estate)
         if predicted.failed:
@@ -209,6 +210,11 @@ class Trials:
         assert again.writes == []
         assert_same_state(done.after, again.after)
         assert again.result.keys() - {"warnings"} == done.result.keys() - {"warnings"}
+
+
+def _otherwise(run: Run, kind: str | None) -> str:
+    """How a run ended that should have failed as C(kind), or not at all."""
+    return f"{run.kind}, and not {kind}: {run.result.get('msg')}"
 
 
 @functools.lru_cache(4096)
