@@ -28,7 +28,7 @@ IMAGE = "bench:1"
 REPEATS = 5
 NEW, STARTS = 4, 2  # images in one play, and plays without one to compare it with
 ROUNDS, TEN_ROUNDS = 6, 2
-PATIENCE = 0.01  # seconds between two looks of Ansible's controller for results
+PATIENCE = 0.003  # seconds between two looks of Ansible's controller for results
 TAGS = [f"tag-{number}" for number in range(10)]
 PEERS = CHECKOUT / ".cache" / "peers"
 # The bundle that brings community.docker; of it only what its push needs is kept.
