@@ -241,6 +241,8 @@ notes:
     O(pulled_before) and O(never_pulled).
   - Only with O(state=present) or O(state=absent) go O(overwrite), O(expected_digest) and O(immutable_tags).
   - Only with O(state=pulled) or O(state=absent) goes O(digest).
+  - Null is refused for O(tag), O(tags), O(digest), O(expected_digest), O(immutable_tags), O(platforms), and for all
+    options that choose or spare what is deleted, so that an empty variable never means more than was wanted.
   - Options for a selection are those of M(jdcloud.jcr.jcr_image_info), which can show beforehand what they choose. One
     of O(tag_status), O(pattern), O(regex), O(semver), O(older_than), O(newer_than), O(larger_than), O(smaller_than),
     O(pulled_before) and O(never_pulled) is needed, so that an empty selection never means everything; O(exclude),

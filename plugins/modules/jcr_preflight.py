@@ -124,7 +124,7 @@ attributes:
     support: N/A
     details: Nothing is ever changed.
 notes:
-  - The clock fails the check when it is more than 15 minutes off. How much the service bears is not documented; the
+  - A clock that is more than a minute off is a warning, however far. How much the service bears is not documented; the
     modules of this collection follow its time, other clients may not.
   - Registry hosts are asked without credentials. One that cannot be reached is a failure only where tokens are needed
     or images pushed, and a warning otherwise.

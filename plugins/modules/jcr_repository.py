@@ -63,7 +63,8 @@ options:
     version_added: 0.2.0
   purge_patterns:
     description:
-      - Purge only repositories whose name matches one of these patterns; left out, whatever is not declared.
+      - Purge only repositories whose name matches one of these patterns; left out, whatever is not declared. Null is
+        refused, as in O(purge_exclude) - an empty variable never means more than was wanted.
       - C(*) stands for any characters, C(/) among them, C(?) for one, and C([ab]) for one of those in brackets.
     type: list
     elements: str

@@ -60,7 +60,7 @@ options:
     description:
       - With O(state=absent), the one token to release, as its RV(jdcloud.jcr.jcr_token_info#module:tokens[].id), its
         authorization token or its password.
-      - One that the service does not list is released already; one of another registry is refused.
+      - One that the service does not list is released already; one of another registry is refused, and so is null.
     type: str
   all:
     description:
