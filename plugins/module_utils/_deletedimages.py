@@ -31,7 +31,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._imageresource import 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import IMAGE_SELECTION, SELECTION, ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._placeholder import Placeholder
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import DELETE, Plan, State
-from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import at_least, counted
 from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import conversation
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Failed, Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import ALWAYS, NEVER, TagGuards
@@ -80,9 +80,7 @@ class DeletedImages(ImageResource):
     def check(self) -> None:
         super().check()
         self.session.check_token_options()
-        cap = self.params["max_delete"]
-        if isinstance(cap, bool) or cap < 0:  # true passes as the number 1 otherwise
-            raise ConfigurationError(f"max_delete is {cap}", cure="Choose 0 or more.")
+        at_least(0, "max_delete", self.params["max_delete"])
         self._guards = self._asked_guards()
         self._choice = ImageChoice(self.params)
         if self.params["expected_digest"] is not None and not self._choice.named:

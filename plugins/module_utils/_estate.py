@@ -13,6 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import at_least
 
 ABSENT = "absent"
 
@@ -61,6 +62,7 @@ def declared(entries: t.Iterable[t.Mapping[str, t.Any]], region: str, tokens_nee
     Without C(tokens_needed), of the entry or of the task, one token is needed where there are images to push. Raises
     ConfigurationError for entries that contradict each other; names are not judged here.
     """
+    at_least(0, "tokens_needed", tokens_needed)
     found: dict[tuple[str, str], Registry] = {}
     for entry in entries:
         registry = _registry(entry, region, tokens_needed)
@@ -75,16 +77,12 @@ def declared(entries: t.Iterable[t.Mapping[str, t.Any]], region: str, tokens_nee
 
 def _registry(entry: t.Mapping[str, t.Any], region: str, tokens_needed: int | None) -> Registry:
     name, images = entry["name"], tuple(entry.get("images") or ())
-    needed = entry.get("tokens_needed")
+    needed = at_least(0, f"tokens_needed of registry '{name}'", entry.get("tokens_needed"))
     if needed is None:
         needed = tokens_needed
     if needed is None:
         needed = 1 if images else 0
-    if isinstance(needed, bool) or needed < 0:  # true passes as the number 1 otherwise
-        raise ConfigurationError(f"tokens_needed of registry '{name}' is {needed}", cure="Choose 0 or more.")
-    cap = Registry.max_delete if entry.get("max_delete") is None else entry["max_delete"]
-    if isinstance(cap, bool) or cap < 0:
-        raise ConfigurationError(f"max_delete of registry '{name}' is {cap}", cure="Choose 0 or more.")
+    cap = at_least(0, f"max_delete of registry '{name}'", entry.get("max_delete"))
     repositories = tuple(_repository(fields) for fields in entry.get("repositories") or ())
     names = [repository.name for repository in repositories]
     twice = next((again for again in names if names.count(again) > 1), None) if len(set(names)) < len(names) else None
@@ -104,7 +102,7 @@ def _registry(entry: t.Mapping[str, t.Any], region: str, tokens_needed: int | No
         None if entry.get("purge_patterns") is None else tuple(entry["purge_patterns"]),
         tuple(entry.get("purge_exclude") or ()),
         bool(entry.get("force")),
-        cap,
+        Registry.max_delete if cap is None else cap,
     )
 
 

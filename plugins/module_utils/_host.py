@@ -53,12 +53,20 @@ class LocalHost:
 class Module(AnsibleModule):
     """An AnsibleModule that tells of bad options, which it finds itself, as of every other failure."""
 
+    given: t.Mapping[str, t.Any]  # the options before Ansible has converted them
+
     def __init__(self, spec: ArgumentSpec) -> None:
         super().__init__(supports_check_mode=True, **spec.arguments())
         try:
+            spec.check_given(self.given)
             spec.check(self.params)
         except ConfigurationError as error:
             self.fail_json(**failed(error))
+
+    def _load_params(self) -> None:
+        """Ansible's own step, right before it converts the options."""
+        super()._load_params()
+        self.given = dict(self.params)
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
         if "error" not in result:

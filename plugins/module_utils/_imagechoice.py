@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagegraph import Deletion, Image, ImageGraph
 from ansible_collections.jdcloud.jcr.plugins.module_utils._placeholder import is_placeholder
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import at_least
 from ansible_collections.jdcloud.jcr.plugins.module_utils._selection import IMAGES, Selection
 
 NAMES = ("tag", "tags", "digest")
@@ -58,8 +59,7 @@ class ImageChoice:
         self._with_children: bool = params["with_children"]
         self._keep_last: int | None = params["keep_last"]
         for option in ("keep_last", "keep_newest"):
-            if params[option] is not None and params[option] < 1:
-                raise ConfigurationError(f"{option} is {params[option]}", cure="Choose 1 or more, or leave it out.")
+            at_least(1, option, params[option])
         # What must never be overwritten must not be swept away either.
         spared = [*(params["exclude"] or ()), *(params["immutable_tags"] or ())]
         params = {**params, "exclude": spared or None}

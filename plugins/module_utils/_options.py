@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._given import refuse_mistakable
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import DEFAULT_HOURS
 
 _EMPTY_VARIABLE_CURE = "Is a variable empty? Give it a value, or leave the option out, as default(omit) does."
@@ -73,6 +74,14 @@ class ArgumentSpec(t.NamedTuple):
         for name, value, names, *any_of in self.required_if:
             if any_of == [True] and params[name] == value:
                 yield names
+
+    def check_given(self, given: t.Mapping[str, t.Any]) -> None:
+        """Raise ConfigurationError for what nobody can tell any more once Ansible has converted the options.
+
+        C(given) holds what the task gives, as it gives it, and nothing that it leaves out.
+        """
+        refuse_mistakable(self.options, given)
+        self.refuse_null(given)
 
     def refuse_null(self, given: t.Mapping[str, t.Any]) -> None:
         """Raise ConfigurationError for narrowing options that are null in C(given), as the task names them."""

@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._declared import listed
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, DeleteCapExceeded
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import at_least
 
 _PATTERNS = ("purge_patterns", "purge_exclude")
 
@@ -32,9 +33,7 @@ class Purge:
 
     def check(self, declared: t.Collection[str]) -> None:
         """Refuse options that contradict each other, or would leave nothing without saying so; ConfigurationError."""
-        cap = self._params["max_delete"]
-        if isinstance(cap, bool) or cap < 0:  # true passes as the number 1 otherwise
-            raise ConfigurationError(f"max_delete is {cap}", cure="Choose 0 or more.")
+        at_least(0, "max_delete", self._params["max_delete"])
         if not self.wanted:
             for option in _PATTERNS:
                 if self._params[option] is not None:

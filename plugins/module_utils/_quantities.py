@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ages and sizes as people write them. Pure; checked before anything is sent.
+"""Ages, sizes and numbers as people write them. Pure; checked before anything is sent.
 
 This module util is private to the collection.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import re
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import RuleError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, RuleError
 
 MEGABYTE = 1024 * 1024  # what this collection takes one MB of the service for
 
@@ -44,6 +44,13 @@ def size(option: str, text: str) -> int:
     unit = (found[2] or " ").lower()
     number = float(found[1]) if "." in found[1] else int(found[1])
     return round(number * 1024 ** " kmgt".index(unit))
+
+
+def at_least(least: int, option: str, number: int | None) -> int | None:
+    """The number itself; None stands for an option that was left out. Raises ConfigurationError for a smaller one."""
+    if number is not None and number < least:
+        raise ConfigurationError(f"{option} is {number}", cure=f"Choose {least} or more.")
+    return number
 
 
 def counted(number: int, noun: str, several: str | None = None) -> str:

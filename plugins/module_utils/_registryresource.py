@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, NotApplied
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import Fields
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import at_least
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource
 
 
@@ -36,9 +37,7 @@ class RegistryResource(ServiceResource):
     def check(self) -> None:
         _rules.registry_name(self.name)
         _rules.description(self.params["description"])
-        cap = self.params["max_delete"]
-        if isinstance(cap, bool) or cap < 0:  # true passes as the number 1 otherwise
-            raise ConfigurationError(f"max_delete is {cap}", cure="Choose 0 or more.")
+        at_least(0, "max_delete", self.params["max_delete"])
         if not 0 < self.params["wait_timeout"] < float("inf"):
             cure = "Choose more than 0, or wait: false."
             raise ConfigurationError(f"wait_timeout is {self.params['wait_timeout']:g} seconds", cure=cure)

@@ -101,7 +101,7 @@ class RepositoryResource(ServiceResource):
         }
         self.declared = _declared.declared(entries, rules)
         workers = self.params["concurrency"]
-        if isinstance(workers, bool) or not 1 <= workers <= _bulk.MAX_WORKERS:  # true passes as the number 1 otherwise
+        if not 1 <= workers <= _bulk.MAX_WORKERS:
             raise ConfigurationError(f"concurrency is {workers}", cure=f"Choose 1 to {_bulk.MAX_WORKERS}.")
         self.purge.check(self.declared)
 

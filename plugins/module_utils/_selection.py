@@ -63,7 +63,8 @@ IMAGES = Shape(
 class Selection:
     """The choice that a task's options make among objects of one shape.
 
-    Making it checks the options: RuleError for one that cannot be understood, or where no object can meet all of them.
+    Making it checks the options: RuleError for one that cannot be understood, or where no object can meet all of them;
+    ConfigurationError for a number of objects below 1.
     """
 
     def __init__(self, params: t.Mapping[str, t.Any], shape: Shape) -> None:
@@ -71,8 +72,8 @@ class Selection:
         self._label_tests = _label_tests(params, shape)
         self._excluded = _pattern.globs("exclude", params.get("exclude") or ())
         self._tests = [*_age_tests(params, shape), *_size_tests(params, shape), *_image_tests(params, shape)]
-        self._newest = _positive(params, "newest")
-        self._limit = _positive(params, "limit")
+        self._newest = _quantities.at_least(1, "newest", params.get("newest"))
+        self._limit = _quantities.at_least(1, "limit", params.get("limit"))
         self._sort: str | None = params.get("sort")
         self._descending = bool(params.get("descending"))
         if self._descending and self._sort is None:
@@ -227,13 +228,6 @@ def _image_tests(params: t.Mapping[str, t.Any], shape: Shape) -> list[Test]:
 def _read(params: t.Mapping[str, t.Any], option: str, parse: t.Callable[[str, str], t.Any]) -> t.Any:
     value = params.get(option)
     return None if value is None else parse(option, value)
-
-
-def _positive(params: t.Mapping[str, t.Any], option: str) -> int | None:
-    value = params.get(option)
-    if isinstance(value, bool) or (value is not None and value < 1):  # true passes as the number 1 otherwise
-        raise RuleError(f"{option} is {value}", cure="Choose 1 or more, or leave it out.")
-    return value
 
 
 def _contradiction(params: t.Mapping[str, t.Any], above: str, below: str) -> RuleError:

@@ -26,6 +26,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     RuleError,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._models import format_time
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import at_least
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import region as check_region
@@ -110,9 +111,7 @@ class Session:
     @property
     def retries(self) -> int:
         """How often what may pass is tried again."""
-        if self._params["retries"] < 0:
-            raise ConfigurationError(f"retries is {self._params['retries']}", cure="Choose 0 or more.")
-        return t.cast(int, self._params["retries"])
+        return t.cast(int, at_least(0, "retries", self._params["retries"]))
 
     @property
     def verify(self) -> bool | str:

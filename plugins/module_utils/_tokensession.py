@@ -56,8 +56,6 @@ class TokenSession(Session):
     def check_token_options(self) -> None:
         """Refuse hours and min_remaining that can never be met."""
         hours = token_hours(self._params["hours"])
-        if isinstance(self._params["min_remaining"], bool):  # which passes as the number 0 or 1 otherwise
-            raise RuleError("min_remaining is not a number of minutes but of type bool", cure="Give it as a number.")
         if not 0 <= self._params["min_remaining"] < hours * 60:
             raise RuleError(
                 f"min_remaining is {self._params['min_remaining']} minutes, but a token of {hours} h must outlive it",

@@ -49,7 +49,6 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._layerlog import Layer
 from ansible_collections.jdcloud.jcr.plugins.module_utils._options import ArgumentSpec
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import token_hours
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
-from ansible_collections.jdcloud.jcr.plugins.plugin_utils._mangled import refuse_mangled
 from ansible_collections.jdcloud.jcr.plugins.plugin_utils._written import written_value
 
 # What sends is imported where something is sent.
@@ -104,11 +103,10 @@ class InProcessAction(ActionBase):
         task.args = {name: value for name, value in task.args.items() if name not in left_out}
 
     def _check(self, secret_wanted: bool) -> None:
-        """Refuse what only the controller can know to be wrong."""
+        """Refuse what is wrong with the task as it is written, before Ansible has converted its options."""
         if secret_wanted and self._task.async_val:
             raise _secret_in_async_result().about("start", f"{self._task.action} with async")
-        refuse_mangled(self.spec.options, self._task.args)
-        self.spec.refuse_null(self._task.args)
+        self.spec.check_given(self._task.args)
         if "hours" not in self.spec.options:
             return
         hours = written_value(self._task.get_ds() or {}, self._task.action, "hours")

@@ -549,7 +549,6 @@ def test_by_pulls_and_size(shop: Shop) -> None:
         {"digest": f"sha256:{'0' * 64}", "older_than": "1d"},
         {"tags": ["a"], "keep_last": 1},
         {"pattern": "*", "max_delete": -1},
-        {"pattern": "*", "max_delete": True},
         {"pattern": "*", "keep_last": 0},
         {"pattern": "*", "state": "pulled"},
         {"keep_newest": 1, "state": "present", "source": "x"},

@@ -127,8 +127,6 @@ def test_both_ways_and_the_check_run_give_the_same(account: Account, shop: Shop,
 BAD = [
     ("jcr_registry_info", {"name": ["My_Shop"]}),
     ("jcr_registry_info", {"older_than": "a month"}),
-    ("jcr_registry_info", {"limit": 0}),
-    ("jcr_repository_info", {"limit": True}),
     ("jcr_registry_info", {"regex": "("}),
     ("jcr_repository_info", {"registry": "no registry"}),
     ("jcr_repository_info", {"name": ["shop//web"]}),
@@ -137,14 +135,11 @@ BAD = [
     ("jcr_image_info", {"registry": "myshop", "tag": [".1"]}),
     ("jcr_image_info", {"registry": "myshop", "digest": ["sha256:1"]}),
     ("jcr_image_info", {"registry": "myshop", "semver": "latest"}),
-    ("jcr_image_info", {"registry": "myshop", "newest": -1}),
-    ("jcr_image_info", {"registry": "myshop", "newest": True}),
     ("jcr_image_info", {"registry": "myshop", "tag_status": "untagged", "tag": ["1.0"]}),
     ("jcr_image_info", {"registry": "myshop", "pulled_before": "1"}),
     ("jcr_image_info", {"registry": ""}),
     ("jcr_token_info", {"registry": ["myshop", "-"]}),
     ("jcr_token_info", {"expiring_within": "soon"}),
-    ("jcr_token_info", {"limit": -1}),
 ]
 
 
@@ -152,6 +147,20 @@ BAD = [
 def test_bad_input_is_refused_before_anything_is_sent(account: Account, name: str, options: dict) -> None:
     message = refusal(run_here(account, name, options), "rule")
     assert message.startswith("Cannot list ")
+    assert account.emulator.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "cause"),
+    [
+        ("jcr_registry_info", {"limit": 0}, "limit is 0"),
+        ("jcr_image_info", {"registry": "myshop", "newest": -1}, "newest is -1"),
+        ("jcr_token_info", {"limit": -1}, "limit is -1"),
+    ],
+)
+def test_a_number_that_is_too_small(account: Account, name: str, options: dict, cause: str) -> None:
+    message = refusal(run_here(account, name, options), "configuration")
+    assert message.startswith("Cannot list ") and message.endswith(f": {cause}. Choose 1 or more.")
     assert account.emulator.requests() == []
 
 

@@ -702,7 +702,8 @@ def test_the_engine_is_not_asked_without_images(account: Account, run: Run) -> N
         ({"registries": [{"name": "myshop", "repositories": [{"name": "shop/web", "stat": "absent"}]}]}, "stat"),
         ({"registries": [{"region": HERE}]}, "issing required arguments: name"),
         ({"registries": [{"name": "myshop", "prune": True}]}, "prune"),
-        ({"tokens_needed": -1, "registries": [{"name": "myshop"}]}, "tokens_needed"),
+        ({"tokens_needed": -1}, "tokens_needed is -1"),
+        ({"registries": [{"name": "myshop", "tokens_needed": -1}]}, "tokens_needed of registry 'myshop' is -1"),
         ({"deadline": 0}, "deadline is 0 seconds"),
     ],
 )

@@ -413,6 +413,37 @@ def test_a_text_without_quotes_is_refused(books: Playbooks, emulator: RunningEmu
     assert emulator.requests() == []
 
 
+BOOLEANS = """
+- name: timeout
+  jdcloud.jcr.jcr_registry: {name: myregistry, timeout: yes}
+- name: retries
+  jdcloud.jcr.jcr_repository: {registry: myregistry, name: shop/web}
+  module_defaults: {jdcloud.jcr.jcr_repository: {retries: on}}
+- name: registries[0].max_delete
+  jdcloud.jcr.jcr_preflight: {registries: [{name: myregistry, max_delete: true}]}
+- name: keep_last
+  jdcloud.jcr.jcr_image: {registry: myregistry, repository: shop/web, state: absent, pattern: "*", keep_last: true}
+- name: limit
+  jdcloud.jcr.jcr_registry_info: {limit: "{{ flag }}"}
+- name: deadline
+  jdcloud.jcr.jcr_registry: {name: myregistry, deadline: true}
+  async: 60
+  poll: 1
+"""
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_a_boolean_is_no_number(books: Playbooks, emulator: RunningEmulator, in_process: bool) -> None:
+    """Ansible would make 1 of it."""
+    run = books.play(play(BOOLEANS, vars={"jcr_in_process": in_process, "flag": True}, ignore_errors=True))
+    assert len(run.tasks) == BOOLEANS.count("- name:")
+    for task in run.tasks:
+        assert f": {task.task} is the boolean true: a number is wanted. Give the number" in task.result["msg"]
+        assert (task.result["error"]["kind"], task.result["changed"]) == ("configuration", False)
+        assert task.result["msg"].startswith("Cannot start jdcloud.jcr.jcr_")
+    assert emulator.requests() == []
+
+
 EMPTY = """
 - name: tag
   jdcloud.jcr.jcr_image: {registry: myregistry, repository: shop/web, state: absent, tag: "{{ empty }}"}

@@ -83,6 +83,10 @@ def run_here(account: Account, name: str, options: dict[str, t.Any], *, check: b
     errors = importlib.import_module(f"{COLLECTION}.module_utils._errors")
     action = importlib.import_module(f"{COLLECTION}.action.{name}").ActionModule
     try:
+        module.SPEC.check_given(options)
+    except errors.JcrError as error:
+        return {"failed": True, "changed": False, **error.about("start", f"jdcloud.jcr.{name}").failure()}
+    try:
         params = hosts.validated(module.SPEC, options)
     except errors.JcrError as error:
         return {"failed": True, "changed": False, **error.failure()}

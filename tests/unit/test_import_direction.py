@@ -77,7 +77,7 @@ LAYERS = (
     ("_models", "_plan", "_cascade", "_signing", "_operations", "_retry", "_rules", "_reference", "_clock", "_version"),
     ("_registryhost", "_manifest", "_times", "_candidates", "_imageconfig", "_ledger", "_pattern", "_semver"),
     ("_enginewords", "_layerlog", "_imagewalk"),
-    ("_estate", "_preflight", "_manifestreader"),
+    ("_estate", "_preflight", "_manifestreader", "_given"),
     ("_imagesource", "_quantities"),
     ("_errors", "_digest"),
 )

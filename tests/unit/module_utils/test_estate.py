@@ -84,7 +84,6 @@ def test_the_same_name_in_two_regions_is_two_registries():
         ),
         ([{"name": "a", "tokens_needed": -1}], "tokens_needed of registry 'a' is -1"),
         ([{"name": "a", "max_delete": -1}], "max_delete of registry 'a' is -1"),
-        ([{"name": "a", "max_delete": True}], "max_delete of registry 'a' is True"),
     ],
 )
 def test_what_contradicts_itself(entries, cause):

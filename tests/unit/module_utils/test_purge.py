@@ -62,7 +62,6 @@ def purge(**options):
     [
         (["tools"], {"max_delete": -1}, "max_delete is -1"),
         (["tools"], {"max_delete": -1, "purge": False}, "max_delete is -1"),
-        (["tools"], {"max_delete": True}, "max_delete is True"),
         (["tools"], {"purge": False, "purge_exclude": ["a"]}, "purge_exclude is given, but purge is not"),
         (["tools"], {"state": "absent"}, "purge goes with state present only"),
         ([], {}, "repositories is empty, so that purge would leave nothing"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ages and sizes as people write them."""
+"""Ages, sizes and numbers as people write them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import datetime
 import pytest
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _quantities
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import RuleError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, RuleError
 
 AGES = {
     "30d": {"days": 30},
@@ -89,3 +89,15 @@ def test_what_is_no_size(parse, text):
 @pytest.mark.parametrize("text", ["9999999999d", "9999999999w", "999999999d999999999d"])
 def test_an_age_that_is_longer_than_there_is_time(text):
     assert "longer" in refusal(_quantities.age, text).cause
+
+
+@pytest.mark.parametrize("number", [None, 1, 2, 10**9])
+def test_a_number_that_is_large_enough(number):
+    assert _quantities.at_least(1, "limit", number) == number
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_number_that_is_too_small(number):
+    with pytest.raises(ConfigurationError) as caught:
+        _quantities.at_least(1, "limit", number)
+    assert caught.value.message == f"Limit is {number}. Choose 1 or more."

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import RuleError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, RuleError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._selection import Selection, Shape
 
 few = settings(derandomize=True, database=None, max_examples=200, deadline=None)
@@ -157,10 +157,6 @@ REFUSED = [
     ({"older_than": "30d", "newer_than": "720h"}, "newer_than"),
     ({"larger_than": "1GB", "smaller_than": "500MB"}, "smaller_than"),
     ({"larger_than": "1kB", "smaller_than": "1024"}, "smaller_than"),
-    ({"limit": 0}, "limit"),
-    ({"limit": -1}, "limit"),
-    ({"newest": 0}, "newest"),
-    ({"newest": -3}, "newest"),
     ({"descending": True}, "sort"),
     ({"tag_status": "untagged", "tag": ["1.0"]}, "tag_status"),
     ({"tag_status": "untagged", "newest": 1}, "tag_status"),
@@ -183,6 +179,14 @@ def test_what_is_refused(params, told):
     with pytest.raises(RuleError) as caught:
         Selection(params, TAGGED)
     assert told in caught.value.cause and caught.value.cure
+
+
+@pytest.mark.parametrize("params", [{"limit": 0}, {"limit": -1}, {"newest": 0}, {"newest": -3}])
+def test_no_number_of_objects(params):
+    ((option, number),) = params.items()
+    with pytest.raises(ConfigurationError, match=f"{option} is {number}") as caught:
+        Selection(params, TAGGED)
+    assert caught.value.cure == "Choose 1 or more."
 
 
 def test_how_many_there_are_without_the_limit():

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Texts that YAML has made something else of."""
+"""Values that Ansible would take for something that nobody has written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.jdcloud.jcr.plugins.plugin_utils._mangled import refuse_mangled
+from ansible_collections.jdcloud.jcr.plugins.module_utils._given import refuse_mistakable
 
 OPTIONS = {
     "name": {"type": "str", "aliases": ["title"]},
@@ -22,7 +22,9 @@ OPTIONS = {
     "tags": {"type": "list", "elements": "str"},
     "anything": {"type": "list"},
     "hours": {"type": "int"},
-    "seconds": {"type": "float"},
+    "seconds": {"type": "float", "aliases": ["patience"]},
+    "sizes": {"type": "list", "elements": "int"},
+    "secret": {"type": "int", "no_log": True},
     "force": {"type": "bool"},
     "parts": {"type": "list", "elements": "dict", "options": {"name": {"type": "str"}, "size": {"type": "float"}}},
     "one": {"type": "dict", "options": {"tags": {"type": "list", "elements": "str"}}},
@@ -53,24 +55,50 @@ TAKEN = [
     "tags: 1.10,on",
     "tags: [2024-11-28]",
     "anything: [1.5, on]",
-    "{hours: 1.5, seconds: 1.5, force: on}",
+    "{hours: 1.5, seconds: 1.5, force: on, sizes: [1, 2]}",
+    "{hours: 1, seconds: null, sizes: null}",
+    "{hours: 'on', seconds: 'true'}",
     "parts: [{size: 1.5}, text]",
     "free: {name: 1.5}",
     "unknown: 1.5",
 ]
 
 
+def refusal(written):
+    """Cause and cure."""
+    with pytest.raises(ConfigurationError) as caught:
+        refuse_mistakable(OPTIONS, yaml.safe_load(written))
+    return caught.value.cause, caught.value.cure
+
+
 @pytest.mark.parametrize(("written", "told"), REFUSED)
 def test_what_is_no_text_any_more_is_named(written, told):
-    with pytest.raises(ConfigurationError) as caught:
-        refuse_mangled(OPTIONS, yaml.safe_load(written))
-    assert caught.value.cause == f"{told}: YAML dropped what was written"
-    assert caught.value.cure == 'Put it in quotes, as in "1.10" or "on".'
+    cure = 'Put it in quotes, as in "1.10" or "on".'
+    assert refusal(written) == (f"{told}: YAML dropped what was written", cure)
 
 
 @pytest.mark.parametrize("written", TAKEN)
 def test_what_reads_as_it_was_written_is_taken(written):
-    refuse_mangled(OPTIONS, yaml.safe_load(written))
+    refuse_mistakable(OPTIONS, yaml.safe_load(written))
+
+
+NO_NUMBERS = [
+    ("hours: true", "hours is the boolean true"),
+    ("hours: no", "hours is the boolean false"),
+    ("seconds: on", "seconds is the boolean true"),
+    ("patience: on", "patience is the boolean true"),
+    ("sizes: [1, true]", "sizes[1] is the boolean true"),
+    ("sizes: true", "sizes is the boolean true"),
+    ("secret: true", "secret is a boolean"),
+    ("parts: [{size: 1}, {size: off}]", "parts[1].size is the boolean false"),
+    ("{hours: true, seconds: false}", "hours is the boolean true, seconds is the boolean false"),
+]
+
+
+@pytest.mark.parametrize(("written", "told"), NO_NUMBERS)
+def test_a_boolean_is_no_number(written, told):
+    cure = "Give the number that is meant; Ansible would take true for 1, and false for 0."
+    assert refusal(written) == (f"{told}: a number is wanted", cure)
 
 
 def test_a_date_reads_as_it_was_written():
