@@ -114,4 +114,6 @@ _CURES = {
     errno.EDQUOT: "Free some space within the user's disk quota.",
     errno.ENOLCK: "Name a path on a file system that knows locks.",
     errno.ENAMETOOLONG: "Name a shorter path.",
+    errno.EISDIR: "Name a file.",
+    errno.ENXIO: "Name a regular file.",
 }

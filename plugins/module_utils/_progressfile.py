@@ -9,17 +9,17 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import stat
 import threading
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import FileError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._files import check_regular, failing_as, need_access
 from ansible_collections.jdcloud.jcr.plugins.module_utils._times import format_time
 
+_ACT = "write the progress to"
 # Lines are added at the end, so that pushes which run at the same time may share a file. A named pipe must not hang.
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -35,7 +35,9 @@ class ProgressFile:
         self._push = push
         self._clock = clock
         self._lock = threading.Lock()
-        self._handle: int | None = _opened(path)
+        self._handle: int | None = None
+        with failing_as(_ACT, path):
+            self._handle = _opened(path, _FLAGS | os.O_CREAT)
 
     def tell(self, event: str, **fields: t.Any) -> None:
         """Write one line: the time, the event, and its fields, none of which is a secret."""
@@ -61,28 +63,21 @@ class ProgressFile:
 
 def check(path: str) -> None:
     """Raise the FileError that opening would raise, as far as it can be foreseen without writing."""
-    try:
-        os.close(_opened(path, create=False))
-    except FileNotFoundError:
-        directory = os.path.dirname(path) or "."
-        if not os.path.isdir(directory):
-            raise _unwritable(path, os.strerror(errno.ENOENT)) from None
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise _unwritable(path, os.strerror(errno.EACCES)) from None
+    with failing_as(_ACT, path):
+        try:
+            os.close(_opened(path, _FLAGS))
+        except FileNotFoundError:
+            directory = os.path.dirname(path) or "."
+            if not os.path.isdir(directory):
+                raise
+            need_access(directory)
 
 
-def _opened(path: str, *, create: bool = True) -> int:
+def _opened(path: str, flags: int) -> int:
+    handle = os.open(path, flags, 0o644)
     try:
-        handle = os.open(path, _FLAGS | os.O_CREAT if create else _FLAGS, 0o644)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError) and not create:
-            raise
-        raise _unwritable(path, error.strerror or str(error)) from None
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        check_regular(os.fstat(handle))
+    except FileError:
         os.close(handle)
-        raise _unwritable(path, "it is not a regular file", cure="Name a file.")
+        raise
     return handle
-
-
-def _unwritable(path: str, why: str, cure: str | None = None) -> FileError:
-    return FileError(why, act="write the progress to", obj=f"'{path}'", cure=cure)

@@ -899,12 +899,17 @@ def test_progress_file_is_written_safely(world: World) -> None:
     target.write_text("precious")
     link.symlink_to(target)
     os.mkfifo(pipe)
-    for path in (link, pipe, world.place, world.place / "no" / "file"):
+    for path, why in (
+        (link, "it is a symbolic link. Name the file itself"),
+        (pipe, "Name a regular file."),
+        (world.place, "Is a directory. Name a file."),
+        (world.place / "no" / "file", "Create its directory first."),
+    ):
         wish = {"archive": world.archives["one"], "progress_file": str(path)}
         wish.update(repository="shop/new", create_repository=True)
         for check in (True, False):
             failed = world.fails(wish, "file", check=check)
-            assert str(path) in failed["msg"] and failed["changed"] is False
+            assert str(path) in failed["msg"] and why in failed["msg"] and failed["changed"] is False
     assert target.read_text() == "precious"
     [registry] = [entry for entry in world.account.emulator.state()["registries"] if entry["name"] == REGISTRY]
     assert "shop/new" not in [repository["name"] for repository in registry["repositories"]]

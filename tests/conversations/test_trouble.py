@@ -1006,7 +1006,7 @@ def test_progress_file_without_permission(registry: Account, make: t.Callable[[p
         start = len(registry.emulator.requests())
         wish = functools.partial(run_here, registry, "jcr_image", {**IMAGE, "progress_file": path})
         for check in (True, False):
-            about, cure = f"write the progress to '{path}'", "Check the path, its owner and its mode"
+            about, cure = f"write the progress to '{path}'", "Run the task as a user who may do that"
             assert_failure(as_nobody(functools.partial(wish, check=check)), "file", about, "Permission denied", cure)
         assert len(registry.emulator.requests()) == start
         assert os.listdir(folder) == [os.path.basename(path)] * os.path.exists(path)
