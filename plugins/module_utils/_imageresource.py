@@ -68,8 +68,9 @@ class ImageResource(TokenResource):
             _rules.digest(self.digest)
         for tag in self.tags:
             _rules.tag(tag)
-        if self.params["tags"] is not None and not self.params["tags"]:
-            raise ConfigurationError("tags is an empty list", cure="Name a tag, or leave tags out.")
+        for name, one in (("tags", "a tag"), ("platforms", "a platform")):
+            if self.params[name] == []:
+                raise ConfigurationError(f"{name} is an empty list", cure=f"Name {one}, or leave {name} out.")
         if self.params["state"] != "absent":
             self.session.check_token_options()
 

@@ -87,7 +87,7 @@ options:
   platforms:
     description:
       - With O(archive) or O(from_image), which platforms of an image for several of them are pushed, each as
-        C(os/architecture[/variant]). Left out, all are.
+        C(os/architecture[/variant]). Left out, all are; an empty list is refused.
       - One platform gives that platform's own image. Several give an index of them, the same one for the same choice.
     type: list
     elements: str

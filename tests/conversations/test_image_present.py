@@ -894,6 +894,15 @@ def test_progress_file(world: World) -> None:
     assert not any(token["password"] in path.read_text() for token in held)
 
 
+@pytest.mark.parametrize("option", ["tags", "platforms"])
+def test_an_empty_list_is_not_taken_for_all_or_for_a_default(world: World, option: str) -> None:
+    start = len(world.account.emulator.requests())
+    for check in (True, False):
+        failed = world.fails({"archive": world.archives["both"], option: []}, "configuration", check=check)
+        assert f"{option} is an empty list. Name a {option[:-1]}, or leave {option} out." in failed["msg"]
+    assert len(world.account.emulator.requests()) == start
+
+
 def test_progress_file_is_written_safely(world: World) -> None:
     target, link, pipe = (world.place / name for name in ("target", "link", "pipe"))
     target.write_text("precious")
