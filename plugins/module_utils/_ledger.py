@@ -53,9 +53,9 @@ class Ledger(t.NamedTuple):
 
     @property
     def next_slot_at(self) -> datetime.datetime | None:
-        """When the next token can be issued; None if one can be now."""
+        """When the next token can be issued, as whole seconds tell it; None if one can be now."""
         issues = self.issues
-        return issues[-ISSUES_AN_HOUR] + WINDOW if len(issues) >= ISSUES_AN_HOUR else None
+        return _whole_second(issues[-ISSUES_AN_HOUR] + WINDOW) if len(issues) >= ISSUES_AN_HOUR else None
 
     def told(self) -> str:
         """How many there are and how that is known, for a message."""
@@ -66,6 +66,11 @@ class Ledger(t.NamedTuple):
                 "they still live for more than 23 of at most 24 hours)"
             )
         return text
+
+
+def _whole_second(moment: datetime.datetime) -> datetime.datetime:
+    """The first one that is not before C(moment)."""
+    return moment if not moment.microsecond else moment.replace(microsecond=0) + datetime.timedelta(seconds=1)
 
 
 def _certain_issues(expiries: Times, now: datetime.datetime) -> list[datetime.datetime]:

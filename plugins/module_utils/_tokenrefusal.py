@@ -23,7 +23,8 @@ _LONGEST_WAIT = 2 * 3600.0  # seconds of waiting after which even a task without
 class Refusal(t.NamedTuple):
     """C(where) names the registry; C(next_slot_at) is None if only the service knows.
 
-    C(shorter) is the longest living token that is there, though too short for the caller.
+    C(shorter) is the longest living token that on_rate_limit: reuse would take; None where there is none, or where a
+    token that is there does not serve the caller.
     """
 
     where: str
@@ -45,17 +46,14 @@ class Refusal(t.NamedTuple):
             raise self.error("Waited in vain: see in the console who issues tokens.")
         return pause
 
-    def error(
-        self, cure: str = "Run again then, or set on_rate_limit to wait, or to reuse a token that lives shorter."
-    ) -> TokenBudgetExceeded:
+    def error(self, cure: str | None = None) -> TokenBudgetExceeded:
         """The failure of who does not wait."""
+        if cure is None:
+            reuse = ", or to reuse a token that lives shorter" if self.shorter else ""
+            cure = f"Run again then, or set on_rate_limit to wait{reuse}."
         when = "The service does not say when the next one can be issued, at the latest it is in an hour."
         if self.next_slot_at is not None:
-            when = f"The next one can be issued at {format_time(_whole_second_after(self.next_slot_at))}."
+            when = f"The next one can be issued at {format_time(self.next_slot_at)}."
         error = TokenBudgetExceeded(self.cause, cure=f"{when} {cure}", retryable=True)
         error.about("issue a token", self.where)
         return error
-
-
-def _whole_second_after(moment: datetime.datetime) -> datetime.datetime:
-    return moment if not moment.microsecond else moment.replace(microsecond=0) + datetime.timedelta(seconds=1)

@@ -91,20 +91,22 @@ class TokenBroker:
     def foresee_renewal(self, registry: str, *, replacing: t.Collection[Secret], on_rate_limit: str = "fail") -> None:
         """The same for renew()."""
         policy = _renewal_policy(on_rate_limit)
-        self._foresee(registry, lambda kept: kept.authorization_token not in replacing, policy)
+        self._foresee(registry, lambda kept: kept.authorization_token not in replacing, policy, rotates=True)
 
     def foresee_writing(self, registry: str) -> None:
         """Raise the FileError of whatever puts a token into the cache, as far as it can be foreseen. Writes nothing."""
         self.known.cache(registry).check_writable()
 
-    def _foresee(self, registry: str, is_enough: t.Callable[[KeptToken], bool], on_rate_limit: str) -> None:
+    def _foresee(
+        self, registry: str, is_enough: t.Callable[[KeptToken], bool], on_rate_limit: str, rotates: bool = False
+    ) -> None:
         self.foresee_writing(registry)
         state = self.known.read(registry)
         if not self.known.has_looked(registry):
             with contextlib.suppress(NotFound):  # of a registry that an earlier task of the real run may create
                 self.known.look(registry, state)
         seen = as_listed(state, self.known.last_listing(registry), self._client.now())
-        refusal = self._used_up(registry, seen)
+        refusal = self._used_up(registry, seen, rotates)
         if refusal is None or any(map(is_enough, usable(seen.tokens))):
             return
         if on_rate_limit == "wait":
@@ -163,23 +165,25 @@ class TokenBroker:
         found = next(filter(wish.is_met_by, usable(seen.tokens)), None)
         if found:
             return self.known.token(wish.registry, found)
-        refusal = self._used_up(wish.registry, seen)
+        refusal = self._used_up(wish.registry, seen, wish.rotates)
         if refusal is None:
             return self._issue(wish, cache, seen)
         if seen != state:
             cache.write(seen)
         return refusal
 
-    def _used_up(self, registry: str, state: CacheState) -> Refusal | None:
+    def _used_up(self, registry: str, state: CacheState, rotates: bool) -> Refusal | None:
         """Why the ledger forbids an issue; None if it allows one."""
         ledger = self.known.budget(registry, state)
         if ledger.next_slot_at is None:
             return None
-        return self._refusal(registry, state, f"{ledger.told()}, and the service allows {ISSUES_AN_HOUR} an hour")
+        cause = f"{ledger.told()}, and the service allows {ISSUES_AN_HOUR} an hour"
+        return self._refusal(registry, state, cause, rotates)
 
-    def _refusal(self, registry: str, state: CacheState, cause: str) -> Refusal:
+    def _refusal(self, registry: str, state: CacheState, cause: str, rotates: bool) -> Refusal:
         where = f"of registry '{registry}' in {self._client.region}"
-        return Refusal(where, cause, self.known.budget(registry, state).next_slot_at, longest(state.tokens))
+        shorter = None if rotates else longest(state.tokens)  # a rotation is about a token that is not there yet
+        return Refusal(where, cause, self.known.budget(registry, state).next_slot_at, shorter)
 
     def _pause(self, refusal: Refusal, waited: float) -> float:
         return refusal.pause(self._client.now(), waited, self._client.deadline.left())
@@ -199,7 +203,8 @@ class TokenBroker:
             if not isinstance(error, (QuotaExceeded, RateLimited)):
                 raise
             known = f"{len(before.issues)} issues of the last hour are known here"
-            return self._refusal(wish.registry, before, f"the service refused ({error.cause}); {known}")
+            cause = f"the service refused ({error.cause}); {known}"
+            return self._refusal(wish.registry, before, cause, wish.rotates)
         return self._keep(wish, cache, before, issued)
 
     def _find_again(self, registry: str, cache: TokenCache, asked: CacheState, error: JcrError) -> Token:

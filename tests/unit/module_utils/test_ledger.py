@@ -50,6 +50,15 @@ def test_five_leave_no_slot_until_the_oldest_of_them_is_an_hour_old():
     assert Ledger.of(ago(55, 50, 40, 30, 20, 10), [], NOW).next_slot_at == NOW + 10 * MINUTE
 
 
+def test_a_slot_opens_at_a_whole_second_and_never_earlier():
+    """So that a message, a returned value and the end of a wait are the same moment."""
+    part = datetime.timedelta(microseconds=1)
+    issues = ago(50, 40, 30, 20, 10)
+    slot = NOW + 10 * MINUTE
+    assert Ledger.of([issue - part for issue in issues], [], NOW).next_slot_at == slot
+    assert Ledger.of([issue + part for issue in issues], [], NOW).next_slot_at == slot + datetime.timedelta(seconds=1)
+
+
 def test_a_token_of_the_longest_life_tells_when_it_was_issued():
     ledger = Ledger.of([], expiries(50, 10), NOW)
     assert (ledger.known, ledger.deduced) == ((), tuple(ago(50, 10)))

@@ -310,8 +310,24 @@ def test_the_sixth_token_within_an_hour_is_refused_with_the_time_of_the_next(bro
     message = caught.value.message
     for part in ("issue a token of registry 'myregistry' in cn-north-1", "5 were issued", "2026-01-01T13:34:56Z"):
         assert part in message
-    assert "on_rate_limit" in caught.value.cure
+    assert "set on_rate_limit to wait, or to reuse a token that lives shorter" in caught.value.cure
     assert client.calls.count("issue") == sent
+
+
+def test_what_cannot_help_is_not_advised(broker, client, clock):
+    """A rotation is about a new token, so none is reused; and where there is no token, there is none to reuse."""
+    use_up(broker, clock, hours=2, every=60)
+    held = {token.authorization_token for token in broker.known.held(REGISTRY)}
+    with pytest.raises(TokenBudgetExceeded) as foreseen:
+        broker.foresee_renewal(REGISTRY, replacing=held)
+    with pytest.raises(TokenBudgetExceeded) as renewing:
+        broker.renew(REGISTRY, hours=3, replacing=held)
+    for token in held:
+        broker.release(REGISTRY, token)
+    with pytest.raises(TokenBudgetExceeded) as acquiring:
+        acquire(broker, on_rate_limit="reuse")
+    for refusal in (foreseen, renewing, acquiring):
+        assert refusal.value.cure.endswith("Run again then, or set on_rate_limit to wait.")
 
 
 @pytest.mark.parametrize("policy", ["fail", "wait", "reuse"])
