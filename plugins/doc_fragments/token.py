@@ -33,7 +33,8 @@ options:
     default: fail
   cache:
     description:
-      - The directory in which tokens are kept until they expire, readable by its owner only.
+      - The directory in which tokens are kept until they expire, readable by its owner only. It has no other use, and
+        is not the home itself.
       - Without it, E(JCR_TOKEN_CACHE) is used, and then C(jdcloud-jcr) in the user's cache directory.
       - Tasks that share it share their tokens. Deleting its files forgets the tokens, which stay valid.
     type: path

@@ -35,13 +35,21 @@ if t.TYPE_CHECKING:
 _FORMAT = 1
 
 
-def default_cache_dir(environ: t.Mapping[str, str], home: str) -> str:
-    """Where tokens are kept: JCR_TOKEN_CACHE, or C(jdcloud-jcr) in the user's cache directory (XDG)."""
-    chosen = environ.get("JCR_TOKEN_CACHE")
-    if chosen:
-        return os.path.join(home, chosen[2:]) if chosen.startswith("~/") else chosen
-    base = environ.get("XDG_CACHE_HOME", "")
-    return os.path.join(base if os.path.isabs(base) else os.path.join(home, ".cache"), "jdcloud-jcr")
+def cache_dir(option: str | None, environ: t.Mapping[str, str], home: str) -> str:
+    """Where tokens are kept: option C(cache), JCR_TOKEN_CACHE, or C(jdcloud-jcr) in the user's cache directory (XDG).
+
+    Raises FileError for the home itself: it would be closed to others, and the caches lie among everything else.
+    """
+    chosen = option or environ.get("JCR_TOKEN_CACHE")
+    if not chosen:
+        base = environ.get("XDG_CACHE_HOME", "")
+        return os.path.join(base if os.path.isabs(base) else os.path.join(home, ".cache"), "jdcloud-jcr")
+    path = os.path.join(home, chosen[2:]) if chosen == "~" or chosen.startswith("~/") else chosen
+    if os.path.realpath(path) == os.path.realpath(home):
+        with _naming_the_option():
+            cure = "Name a directory of their own, ~/.cache/jdcloud-jcr for example."
+            raise FileError("it is the home directory", act="keep tokens in", obj=f"'{chosen}'", cure=cure)
+    return path
 
 
 class TokenCache:

@@ -37,9 +37,9 @@ class TokenSession(Session):
     @functools.cached_property
     def known_tokens(self) -> KnownTokens:
         from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import KnownTokens
-        from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import default_cache_dir
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import cache_dir
 
-        cache = self._params.get("cache") or default_cache_dir(self._host.environ, self._host.home)
+        cache = cache_dir(self._params.get("cache"), self._host.environ, self._host.home)
         return KnownTokens(self.client, cache)
 
     @functools.cached_property

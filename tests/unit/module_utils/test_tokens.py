@@ -38,7 +38,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 from ansible_collections.jdcloud.jcr.plugins.module_utils._filelock import locked
 from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import KnownTokens
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import default_cache_dir
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokencache import cache_dir
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import LOCK_WAIT, TokenBroker
 from tests.support.fake_clock import START, FakeClock
 
@@ -1111,7 +1111,27 @@ def test_a_lock_that_is_let_go_late_is_had(service, cache, clock, monkeypatch):
     ],
 )
 def test_the_default_cache_directory(environ, expected):
-    assert default_cache_dir(environ, "/home/a") == expected
+    assert cache_dir(None, environ, "/home/a") == expected
+
+
+def test_the_option_comes_before_the_environment():
+    assert cache_dir("/srv/own", {"JCR_TOKEN_CACHE": "/srv/tokens"}, "/home/a") == "/srv/own"
+
+
+@pytest.mark.parametrize("written", ["{home}", "{home}/", "{home}/.ssh/..", "~", "~/", "{link}"])
+@pytest.mark.parametrize("by_option", [True, False])
+def test_a_home_is_no_cache(tmp_path, written, by_option):
+    """Its other files would lie among the caches, and others would be shut out of it."""
+    home, link = tmp_path / "home", tmp_path / "link"
+    (home / ".ssh").mkdir(parents=True)
+    link.symlink_to(home)
+    path = written.format(home=home, link=link)
+    environ = {} if by_option else {"JCR_TOKEN_CACHE": path}
+    with pytest.raises(FileError) as caught:
+        cache_dir(path if by_option else None, environ, str(home))
+    assert f"keep tokens in '{path}': it is the home directory." in caught.value.message
+    assert "~/.cache/jdcloud-jcr" in caught.value.message and "JCR_TOKEN_CACHE" in caught.value.message
+    assert cache_dir(str(home / "tokens"), {}, str(home)) == str(home / "tokens")
 
 
 # --- any history -----------------------------------------------------------------------------------------------------
