@@ -17,6 +17,8 @@ options:
       - The access key of the account.
       - Without it, E(JDCLOUD_ACCESS_KEY) is used, and then the C(jdc) profile.
       - An explicit O(profile) wins over the environment.
+      - An empty text for this, O(secret_key) or O(profile) is refused. Otherwise a variable that is empty by mistake
+        would have the task work on the account that the environment names.
     type: str
   secret_key:
     description:

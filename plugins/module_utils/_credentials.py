@@ -27,6 +27,7 @@ DEFAULT_REGION = "cn-north-1"
 DEFAULT_PROFILE = "default"
 _SERVICE = "containerregistry."  # what the host of an endpoint for this service begins with
 _LARGEST_FILE = 1024 * 1024
+_WHO_ASKS = ("access_key", "secret_key", "profile")
 
 
 class Credential(t.NamedTuple):
@@ -50,11 +51,19 @@ class Account(t.NamedTuple):
 def resolve(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str], home: str) -> Account:
     """The account of a task.
 
-    C(options): access_key, secret_key, security_token, profile, region, endpoint; C(None) and C("") mean "not given".
+    C(options): access_key, secret_key, security_token, profile, region, endpoint; C(None) means "not given", and so
+    does C("") of the environment and of most options. Keys and profile are refused if they are empty: the task would
+    work on another account than was meant.
     Each value comes from its option, else from JDCLOUD_<NAME>, else from the profile, else from its default; but what
     a profile says that was named by option comes before the environment. The two keys always come from one place.
     Raises CredentialsError, which lists all that was tried and no value.
     """
+    empty = next((name for name in _WHO_ASKS if options.get(name) == ""), None)
+    if empty:
+        raise CredentialsError(
+            f"the option {empty} is empty",
+            cure="Is a variable empty? Give it a value, or leave the option out, as default(omit) does.",
+        )
     profiles = _Profiles(home, options.get("profile"), environ.get("JDCLOUD_PROFILE"))
 
     def setting(name: str, written: str | None = None) -> str | None:

@@ -446,7 +446,7 @@ def _secrets_as_options(
     if token and not args.get("security_token"):
         options["security_token"] = token
     keys = {option: variables.get(variable) for option, variable in KEY_VARIABLES.items()}
-    outdone = any(args.get(name) for name in (*keys, "profile"))
+    outdone = any(args.get(name) is not None for name in (*keys, "profile"))
     if outdone or all(keys.values()):
         rest = {name: value for name, value in rest.items() if name not in KEY_VARIABLES.values()}
         options.update({} if outdone else keys)

@@ -295,6 +295,27 @@ def test_half_of_the_credentials(account: Account, run: Run) -> None:
     assert account.emulator.requests() == []
 
 
+@pytest.mark.parametrize("option", ["access_key", "secret_key", "profile"])
+def test_an_empty_variable_for_who_asks(account: Account, run: Run, option: str) -> None:
+    """The account of the environment is not the one that was meant."""
+    result = run(account, "jcr_token", {**TOKEN, option: ""})
+    about, cause = "get a token of registry 'myregistry'", f"the option {option} is empty"
+    assert_failure(result, "credentials", about, cause, "Is a variable empty?")
+    assert account.emulator.requests() == []
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_the_home_as_the_token_cache(registry: Account, run: Run, check: bool) -> None:
+    before = registry.home.stat().st_mode, sorted(os.listdir(registry.home))
+    home = str(registry.home)
+    for path, asked, options in ((home, registry, {"cache": home}), ("~", other(registry, JCR_TOKEN_CACHE="~"), {})):
+        result = run(asked, "jcr_token", {**TOKEN, **options}, check=check)
+        about, cause = f"keep tokens in '{path}'", "it is the home directory"
+        assert_failure(result, "file", about, cause, "Name a directory of their own")
+    assert (registry.home.stat().st_mode, sorted(os.listdir(registry.home))) == before
+    assert issued(registry) == 0
+
+
 @pytest.mark.parametrize("by", ["option", "environment"])
 @pytest.mark.parametrize("there", [True, False], ids=["others exist", "no file"])
 def test_unknown_profile(account: Account, run: Run, by: str, there: bool) -> None:

@@ -92,13 +92,21 @@ def keys(home, options=None, environ=None):
         ({}, {}, "second\n", "second"),
         ({}, {}, "", "default"),
         ({}, {}, None, "default"),
-        ({"access_key": "", "secret_key": ""}, {"JDCLOUD_ACCESS_KEY": "", "JDCLOUD_SECRET_KEY": ""}, None, "default"),
+        ({}, {"JDCLOUD_ACCESS_KEY": "", "JDCLOUD_SECRET_KEY": "", "JDCLOUD_PROFILE": ""}, None, "default"),
     ],
 )
 def test_which_keys_are_used(home, options, environ, current, expected):
     write_config(home, CONFIG, current)
     secret = "100%second-sk" if expected == "second" else f"{expected}-sk"
     assert keys(home, options, environ) == (f"{expected}-ak", secret)
+
+
+@pytest.mark.parametrize("names", [["access_key"], ["secret_key"], ["access_key", "secret_key"], ["profile"]])
+def test_an_empty_option_is_not_the_account_of_somebody_else(profiled, names):
+    """An empty variable of a playbook must not have the task work on the account that the environment names."""
+    with pytest.raises(CredentialsError) as caught:
+        account(profiled, dict.fromkeys(names, ""), ENVIRONMENT_KEYS)
+    assert (caught.value.cause, caught.value.cure[:20]) == (f"the option {names[0]} is empty", "Is a variable empty?")
 
 
 def test_the_source_is_told_in_words(profiled):

@@ -31,6 +31,8 @@ SECRETS = [
     ({"profile": None}, BOTH, {"profile": None, "access_key": "ak", "secret_key": "sk"}, {}),
     ({"access_key": "a", "secret_key": "s"}, BOTH, {"access_key": "a", "secret_key": "s"}, {}),
     ({"access_key": "a"}, BOTH, {"access_key": "a"}, {}),
+    ({"access_key": ""}, BOTH, {"access_key": ""}, {}),
+    ({"profile": ""}, BOTH, {"profile": ""}, {}),
     ({}, {TOKEN: "mfa"}, {"security_token": "mfa"}, {}),
     ({"security_token": "own"}, {TOKEN: "mfa"}, {"security_token": "own"}, {}),
 ]
