@@ -19,6 +19,7 @@ from ansible_collections.jdcloud.jcr.plugins.plugin_utils._declaredregistry impo
     DeclaredRegistry,
     Entry,
     declared_twice,
+    text_of,
 )
 
 DOCUMENTATION = r"""
@@ -87,7 +88,7 @@ def estate_steps(
     registries: t.Sequence[Entry], protected: t.Any = (), state: str = PRESENT, force: t.Any = False
 ) -> dict[str, t.Any]:
     """The steps for C(registries). Raises TypeError for values that the role's specification would have refused."""
-    patterns = [str(pattern) for pattern in check_type_list(protected or [])]
+    patterns = [text_of(pattern) for pattern in check_type_list(protected or [])]
     estate = [DeclaredRegistry(entry, patterns, state, check_type_bool(force)) for entry in registries]
     refusals = [
         f"'{pattern}' in provision_protected can match no name"

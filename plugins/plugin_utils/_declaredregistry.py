@@ -24,16 +24,21 @@ PRESENT = "present"
 Entry = t.Mapping[str, t.Any]
 
 
+def text_of(value: t.Any) -> str:
+    """A name or a pattern as it is declared; of null, which an empty variable is, there is no text."""
+    return "" if value is None else str(value)
+
+
 class DeclaredRegistry:
     """One declared registry, with what the role as a whole says of it."""
 
     def __init__(self, entry: Entry, protected: t.Sequence[str], state: str, force: bool) -> None:
         self.entry = {key: value for key, value in entry.items() if value is not None}
-        self.name = str(entry["name"])
+        self.name = text_of(entry["name"])
         self.absent = ABSENT in (state, entry.get("state"))
         self.force = self._flag("force")
         self._usual_force = force
-        self.repositories = [dict(repository, name=str(repository["name"])) for repository in self._repositories()]
+        self.repositories = [dict(entry, name=text_of(entry["name"])) for entry in self._repositories()]
         # Why the registry may not go, and which of its repositories may not.
         split = [pattern.partition("/") for pattern in protected]
         matching = [parts for parts in split if fnmatch.fnmatchcase(self.name, parts[0])]
@@ -133,7 +138,7 @@ class DeclaredRegistry:
                 "allow_empty: true lets it"
             )
         if "purge_patterns" in self.entry:
-            patterns = [str(pattern) for pattern in check_type_list(self.entry["purge_patterns"])]
+            patterns = [text_of(pattern) for pattern in check_type_list(self.entry["purge_patterns"])]
             if not all(pattern.strip() for pattern in patterns or [""]):
                 yield f"purge_patterns of registry '{self.name}' is empty, or has an empty pattern"
 

@@ -170,6 +170,32 @@ def test_what_is_refused_for_several_reasons_is_a_list(books: Playbooks, emulato
     assert emulator.requests() == []
 
 
+@pytest.mark.parametrize(
+    ("name", "variables", "complaint"),
+    [
+        (
+            "fetch",
+            {"fetch_registry": "estate-north", "fetch_images": [{"repository": "shop/web", "tags": None}]},
+            "tags",
+        ),
+        (
+            "publish",
+            {"publish_registry": "estate-north", "publish_images": [{"source": "a", "repository": "b", "tag": None}]},
+            "tag",
+        ),
+    ],
+)
+def test_an_empty_variable_of_an_image_is_named(
+    books: Playbooks, emulator: RunningEmulator, name: str, variables: Variables, complaint: str
+) -> None:
+    """What stands beside the item on the screen does not fail first, nor call the tag None."""
+    run = books.run(name, variables, "--check")
+    assert run.code != 0
+    assert f"{complaint}: null is no value. Is a variable empty?" in run.failure
+    assert "latest) =>" in run.output and "None" not in run.output
+    assert emulator.requests() == []
+
+
 def test_a_teardown_that_would_take_what_is_protected(books: Playbooks, emulator: RunningEmulator) -> None:
     declared = estate({"name": "estate-north", "repositories": named("lab/one")}, {"name": "estate-lab"})
     succeeded(books.run("provision", declared))

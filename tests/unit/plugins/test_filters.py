@@ -54,6 +54,19 @@ def test_what_is_refused_as_one_text():
     ]
 
 
+def test_an_empty_variable_is_not_the_name_none():
+    """A pattern would match nothing, in silence."""
+    nameless, shop = {"name": None}, {"name": "myshop", "repositories": [{"name": None}]}
+    purged = {**SHOP, "purge": True, "purge_patterns": [None]}
+    told = refusals(nameless, protected=[None]) + refusals(shop) + refusals(purged)
+    assert [text.partition(" (")[0] for text in told] == [
+        "'' in provision_protected can match no name",
+        "registry name '' is empty",
+        "repository name '' is empty",
+        "purge_patterns of registry 'myshop' is empty, or has an empty pattern",
+    ]
+
+
 def test_an_estate():
     steps = estate_steps([SHOP, EAST])
     assert steps["refusals"] == []
