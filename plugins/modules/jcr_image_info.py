@@ -56,7 +56,7 @@ options:
     default: false
   sort:
     description:
-      - What to order by; left out, the last push comes first.
+      - What to order by, as it is called in RV(images); left out, the last push comes first.
       - V(version) is the highest version among the tags that meet the options, see O(semver).
     type: str
     choices: [pushed_at, last_pull_at, pulls, size, repository, version]

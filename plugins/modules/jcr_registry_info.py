@@ -22,7 +22,7 @@ options:
     elements: str
     aliases: [names]
   sort:
-    description: What to order by; left out, by name.
+    description: What to order by, as it is called in RV(registries); left out, by name.
     type: str
     choices: [name, created_at, size_mb]
 attributes:

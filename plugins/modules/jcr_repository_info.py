@@ -28,7 +28,7 @@ options:
     elements: str
     aliases: [names]
   sort:
-    description: What to order by; left out, by registry and name.
+    description: What to order by, as it is called in RV(repositories); left out, by registry and name.
     type: str
     choices: [name, created_at, updated_at, size_mb]
 attributes:

@@ -30,7 +30,8 @@ options:
       - A number and a unit, C(w), C(d), C(h), C(m) (minutes) or C(s), for example V(90m) or V(1h30m).
     type: str
   sort:
-    description: What to order by; left out, by registry, and what expires first comes first.
+    description:
+      - What to order by, as it is called in RV(tokens); left out, by registry, and what expires first comes first.
     type: str
     choices: [registry, expires_at]
   cache:
