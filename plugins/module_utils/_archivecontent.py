@@ -16,13 +16,13 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ImageNo
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
     from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
-    from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
 
 
 class ArchiveContent:
     """The image C(archive_image) of C(archive), a path on the task's host, or those of its C(platforms)."""
 
-    def __init__(self, host: Host, session: Session) -> None:
+    def __init__(self, host: Host, session: TokenSession) -> None:
         self._host = host
         self._session = session
         self._path: str = host.params["archive"]

@@ -18,9 +18,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Document
     from ansible_collections.jdcloud.jcr.plugins.module_utils._pushprogress import PushProgress
     from ansible_collections.jdcloud.jcr.plugins.module_utils._registrylogin import RegistryLogin
-    from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
     from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
     from ansible_collections.jdcloud.jcr.plugins.module_utils._target import Target
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
 
 
 def no_transfer() -> dict[str, t.Any]:
@@ -34,7 +34,7 @@ class Delivery:
 
     def __init__(
         self,
-        session: Session,
+        session: TokenSession,
         login: RegistryLogin,
         target: Target,
         guards: TagGuards,

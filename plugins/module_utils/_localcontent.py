@@ -18,7 +18,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import Imag
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
     from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
-    from ansible_collections.jdcloud.jcr.plugins.module_utils._session import Session
+    from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
 
 _DIGESTS = 5  # that the repository is asked for at most: one image can have been pushed to many places
 
@@ -28,7 +28,7 @@ class LocalContent:
 
     known_by_config = False  # the engine pushes it: then it knows the digest, too, and that is enough for a pull
 
-    def __init__(self, host: Host, session: Session) -> None:
+    def __init__(self, host: Host, session: TokenSession) -> None:
         self._host = host
         self._session = session
         self._name: str = host.params["source"]

@@ -28,7 +28,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import MEG
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_info import LOOK_UPS, Models, SelectingResource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._selection import IMAGES, VERSION
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenResource
 
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation
@@ -53,11 +53,9 @@ _READERS = 8  # configs at the same time
 _OF_ONE_IMAGE = (ImageNotFound, ContentMismatch)
 
 
-class ImagesInfo(SelectingResource):
+class ImagesInfo(TokenResource, SelectingResource):
     """Options C(registry), C(repository), C(tag), C(digest), C(newest), C(config), C(sort), and the parts in SPEC."""
 
-    session_type = TokenSession
-    session: TokenSession
     what = "images"
     shape = IMAGES
 

@@ -21,7 +21,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._resource_info import 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._selection import Shape
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import moment
-from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
+from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenResource
 
 SPEC = ArgumentSpec(
     options={
@@ -34,11 +34,9 @@ SPEC = ArgumentSpec(
 ).merge(ORDER, CONNECTION)
 
 
-class TokensInfo(SelectingResource):
+class TokensInfo(TokenResource, SelectingResource):
     """Options C(registry), C(held), C(expiring_within), C(sort), C(cache), and those of the part ORDER."""
 
-    session_type = TokenSession
-    session: TokenSession
     what = "tokens"
     paged = False
     shape = Shape(

@@ -212,18 +212,6 @@ class Session:
         cause = error.cause[:1].upper() + error.cause[1:]
         self._host.warn(f"{cause}: predicted as if an earlier task of the real run creates it.")
 
-    def transfer_options(self) -> dict[str, t.Any]:
-        """How a registry itself is to be spoken to, as _target.Target takes it."""
-        from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import IDLE_SECONDS
-
-        return {
-            "timeout": self._seconds("timeout"),
-            "idle": self._seconds("idle_timeout", IDLE_SECONDS),
-            "retries": self.retries,
-            "verify": self.verify,
-            "allowed_hosts": tuple(self._params["allowed_registry_hosts"]),
-        }
-
     def close(self) -> None:
         """Let go of the connections."""
         for session in self._elsewhere.values():

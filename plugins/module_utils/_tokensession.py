@@ -135,6 +135,18 @@ class TokenSession(Session):
         self._host.keep_secret(token.password)
         self._host.keep_secret(token.authorization_token)
 
+    def transfer_options(self) -> dict[str, t.Any]:
+        """How a registry itself is to be spoken to, as _target.Target takes it."""
+        from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import IDLE_SECONDS
+
+        return {
+            "timeout": self._seconds("timeout"),
+            "idle": self._seconds("idle_timeout", IDLE_SECONDS),
+            "retries": self.retries,
+            "verify": self.verify,
+            "allowed_hosts": tuple(self._params["allowed_registry_hosts"]),
+        }
+
     def close(self) -> None:
         """Hand warnings about tokens on, and let go of the connections."""
         if "known_tokens" in self.__dict__:
