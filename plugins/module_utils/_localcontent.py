@@ -70,7 +70,9 @@ class LocalContent:
         return self._image["diff_ids"] if self._image else []
 
     def read(self) -> None:
-        self._image = self._host.engine().inspect(self._name)
+        """Learn what the image is, once: what is pushed is what the name stood for when the task began."""
+        if self._image is None:
+            self._image = self._host.engine().inspect(self._name)
 
     def need(self) -> None:
         """The image must exist, or be foreseen in check mode."""
@@ -113,14 +115,14 @@ class LocalContent:
             engine = self._host.engine()
             for tag in tags:
                 if tag != self._pushed_as:
-                    engine.tag(self._name, _reference(delivery, tag))
+                    engine.tag(self._image["id"], _reference(delivery, tag))
 
     def _push(self, delivery: Delivery, tag: str) -> str:
         engine = self._host.engine()
         reference = _reference(delivery, tag)
         # A name that was there before belongs to the user, the source's own among them.
         temporary = not self._keep_name and engine.inspect(reference) is None
-        engine.tag(self._name, reference)
+        engine.tag(self._image["id"], reference)  # another program may have moved the source's name meanwhile
         try:
             if delivery.guards.guarded(tag):
                 self._look_again(delivery, tag)
@@ -155,6 +157,7 @@ class LocalContent:
     def remove(self) -> None:
         """Take the name away from the engine, and the image with its last name."""
         self._host.engine().remove(self._name)
+        self._image = None
 
 
 def _reference(delivery: Delivery, tag: str) -> str:

@@ -16,16 +16,19 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._localcontent import L
 
 HOST = "myshop-cn-north-1.jcr.service.jdcloud.com"
 NAME = f"{HOST}/shop/web:1.0"
+IMAGE_ID = "sha256:" + "1" * 64
 
 
 class RecordingEngine:
     """An engine that has the image under no other name; C(asked) is what it was asked for, in order."""
 
     def __init__(self) -> None:
+        self.names = {"web:build": IMAGE_ID}
         self.asked: list[tuple[str, ...]] = []
 
-    def inspect(self, reference: str) -> None:
+    def inspect(self, reference: str) -> dict[str, str] | None:
         self.asked.append(("inspect", reference))
+        return {"id": self.names[reference]} if reference in self.names else None
 
     def tag(self, source: str, target: str) -> None:
         self.asked.append(("tag", source, target))
@@ -68,6 +71,8 @@ def delivered(engine: RecordingEngine, *, keep: bool) -> tuple[LocalContent, t.A
         progress=types.SimpleNamespace(layer=None),
         pushed=lambda digest, transfer: None,
     )
+    content.read()
+    engine.asked.clear()
     return content, delivery
 
 
@@ -77,7 +82,7 @@ def test_each_name_is_given_once() -> None:
     next(content.send(delivery, ["1.0", "latest"]))
     content.named(delivery, ["1.0", "latest"])
     other = f"{HOST}/shop/web:latest"
-    assert engine.asked == [("tag", "web:build", NAME), ("push", NAME), ("tag", "web:build", other)]
+    assert engine.asked == [("tag", IMAGE_ID, NAME), ("push", NAME), ("tag", IMAGE_ID, other)]
 
 
 def test_a_name_that_only_the_push_needs_is_taken_away() -> None:
@@ -85,7 +90,26 @@ def test_a_name_that_only_the_push_needs_is_taken_away() -> None:
     content, delivery = delivered(engine, keep=False)
     next(content.send(delivery, ["1.0"]))
     content.named(delivery, ["1.0"])
-    assert engine.asked == [("inspect", NAME), ("tag", "web:build", NAME), ("push", NAME), ("remove", NAME)]
+    assert engine.asked == [("inspect", NAME), ("tag", IMAGE_ID, NAME), ("push", NAME), ("remove", NAME)]
+
+
+def test_what_was_planned_is_pushed_though_its_name_moves() -> None:
+    """Another program may build the image anew meanwhile."""
+    engine = RecordingEngine()
+    content, delivery = delivered(engine, keep=True)
+    engine.names["web:build"] = "sha256:" + "2" * 64
+    next(content.send(delivery, ["1.0"]))
+    content.read()
+    assert engine.asked == [("tag", IMAGE_ID, NAME), ("push", NAME)]
+
+
+def test_a_removal_is_read_back() -> None:
+    engine = RecordingEngine()
+    content, _delivery = delivered(engine, keep=True)
+    content.remove()
+    del engine.names["web:build"]
+    content.read()
+    assert not content.present
 
 
 @pytest.mark.parametrize("failure", [TransferRefused("denied"), KeyboardInterrupt()], ids=["refused", "interrupted"])
