@@ -16,6 +16,8 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted
+
 MAX_LAYERS = 4096  # that are told apart; no image has more than some hundred
 MAX_NAME = 128  # characters of what an engine calls a layer; dockerd's are 12
 STEP = 1024 * 1024  # bytes, the least that has to move before a transfer is told of again...
@@ -174,7 +176,8 @@ class LayerLog:
         last = self._layers[self._last]
         amount = f" ({last.bytes} of {last.total} bytes)" if last.state == MOVING and last.total else ""
         heard = f"the last heard of, {self._last}, was {last.state}{amount}"
-        return f"{through} of {len(self._layers)} layers were through; {heard}"
+        put_off = f"; one was put off {counted(self.waits, 'time')}, as engines do when the registry fails"
+        return f"{through} of {len(self._layers)} layers were through; {heard}{put_off if self.waits else ''}"
 
 
 def _count(layer: _Layer, detail: t.Mapping[str, t.Any]) -> None:

@@ -91,6 +91,17 @@ def test_padding_is_not_counted():
     assert "was transferring (5000 of 5000 bytes)" in layers.describe()
 
 
+def test_a_transfer_that_was_put_off_is_described_as_that():
+    """The engine does not say why before it gives up; a task's deadline may pass earlier."""
+    layers = log()
+    layers.feed(NAME, "Preparing", {})
+    assert "put off" not in layers.describe()
+    for seconds in (2, 1, 5, 4):
+        layers.feed(NAME, f"Retrying in {seconds} seconds", {})
+    heard = f"the last heard of, {NAME}, was retrying; one was put off 2 times, as engines do when the registry fails"
+    assert layers.describe() == f"0 of 1 layers were through; {heard}"
+
+
 def test_progress_is_told_by_bytes_and_not_by_the_number_of_events():
     events = []
     layers = log(events.append)
