@@ -87,7 +87,10 @@ class DeclaredRegistry:
         for name, count in collections.Counter(entry["name"] for entry in self.repositories).items():
             if count > 1:
                 yield f"repository '{name}' is declared {count} times in registry '{self.name}'"
-        if check_type_int(self.entry.get("max_delete", 0)) < 0:
+        limit = self.entry.get("max_delete", 0)
+        if isinstance(limit, bool):
+            yield f"max_delete of registry '{self.name}' is a boolean, and a number is wanted"
+        elif check_type_int(limit) < 0:
             yield f"max_delete of registry '{self.name}' is less than 0"
         yield from self._protected()
         if self.purge and not self.absent:

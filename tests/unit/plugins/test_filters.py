@@ -54,6 +54,11 @@ def test_what_is_refused_as_one_text():
     ]
 
 
+def test_true_is_no_number_of_deletions():
+    refusal = estate_steps([{"name": "abcd", "max_delete": True}])["refusal"]
+    assert refusal == "Nothing was changed, because max_delete of registry 'abcd' is a boolean, and a number is wanted."
+
+
 def test_an_empty_variable_is_not_the_name_none():
     """A pattern would match nothing, in silence."""
     nameless, shop = {"name": None}, {"name": "myshop", "repositories": [{"name": None}]}
