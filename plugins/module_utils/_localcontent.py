@@ -112,17 +112,16 @@ class LocalContent:
     def named(self, delivery: Delivery, tags: t.Iterable[str]) -> None:
         """Give the image the names of these tags in the engine as well, if it shall have them."""
         if self._keep_name:
-            engine = self._host.engine()
             for tag in tags:
                 if tag != self._pushed_as:
-                    engine.tag(self._image["id"], _reference(delivery, tag))
+                    self._give_name(_reference(delivery, tag))
 
     def _push(self, delivery: Delivery, tag: str) -> str:
         engine = self._host.engine()
         reference = _reference(delivery, tag)
         # A name that was there before belongs to the user, the source's own among them.
-        temporary = not self._keep_name and engine.inspect(reference) is None
-        engine.tag(self._image["id"], reference)  # another program may have moved the source's name meanwhile
+        temporary = not self._keep_name and reference != self._name and engine.inspect(reference) is None
+        self._give_name(reference)
         try:
             if delivery.guards.guarded(tag):
                 self._look_again(delivery, tag)
@@ -147,6 +146,11 @@ class LocalContent:
         self._pushed_as = tag
         delivery.pushed(pushed["digest"], pushed)
         return pushed["digest"]
+
+    def _give_name(self, reference: str) -> None:
+        """The name goes to what was read: another program may have moved the source's own name meanwhile."""
+        if reference != self._name:
+            self._host.engine().tag(self._image["id"], reference)
 
     def _look_again(self, delivery: Delivery, tag: str) -> None:
         with delivery.repository() as repository:

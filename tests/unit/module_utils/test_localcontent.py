@@ -58,9 +58,9 @@ class FailingEngine(RecordingEngine):
             raise EngineError("the Docker Engine is gone")
 
 
-def delivered(engine: RecordingEngine, *, keep: bool) -> tuple[LocalContent, t.Any]:
+def delivered(engine: RecordingEngine, *, keep: bool, source: str = "web:build") -> tuple[LocalContent, t.Any]:
     """The engine's image, and its way into the registry."""
-    params = {"source": "web:build", "keep_local_tag": keep}
+    params = {"source": source, "keep_local_tag": keep}
     content = LocalContent(types.SimpleNamespace(params=params, engine=lambda: engine), types.SimpleNamespace())
     token = types.SimpleNamespace(username="jdcloud", password=None)
     delivery = types.SimpleNamespace(
@@ -91,6 +91,17 @@ def test_a_name_that_only_the_push_needs_is_taken_away() -> None:
     next(content.send(delivery, ["1.0"]))
     content.named(delivery, ["1.0"])
     assert engine.asked == [("inspect", NAME), ("tag", IMAGE_ID, NAME), ("push", NAME), ("remove", NAME)]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_name_that_the_image_has_is_not_given_again(keep: bool) -> None:
+    """Nor is it taken away: it is the user's."""
+    engine = RecordingEngine()
+    engine.names[NAME] = IMAGE_ID
+    content, delivery = delivered(engine, keep=keep, source=NAME)
+    next(content.send(delivery, ["1.0"]))
+    content.named(delivery, ["1.0"])
+    assert engine.asked == [("push", NAME)]
 
 
 def test_what_was_planned_is_pushed_though_its_name_moves() -> None:
