@@ -75,6 +75,16 @@ def push_task(source: str, tags: t.Sequence[str]) -> dict[str, t.Any]:
 
 
 _UNCHANGED_TASK = push_task(IMAGE, ["latest"])
+# Of what was pushed, all but the images that have a tag yet.
+_REMOVAL_TASK = {
+    "jdcloud.jcr.jcr_image": {
+        "registry": REGISTRY,
+        "repository": REPOSITORY,
+        "state": "absent",
+        "tag_status": "untagged",
+        "max_delete": 1000,
+    }
+}
 
 
 def _unchanged(stage: Stage, place: str) -> t.Iterator[Figure]:
@@ -165,10 +175,12 @@ def _new_by_tasks(
 def _new_images(stage: Stage, names: t.Sequence[str]) -> t.Iterator[None]:
     """Images that the registry does not have, for a while.
 
-    Neither bringing them nor writing them to the disk is to be measured, nor what is left of those before.
+    Neither bringing them nor writing them to the disk is to be measured, nor what is left of those before: gigabytes
+    of their layers in memory make each process slower that forks.
     """
     for name in names:
         load(stage, name)
     os.sync()
     yield
     images.remove(stage.docker_host, names)
+    stage.play([_REMOVAL_TASK])
