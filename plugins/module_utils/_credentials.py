@@ -19,6 +19,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import CredentialsError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._given import EMPTY_VARIABLE_CURE
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 
@@ -60,10 +61,7 @@ def resolve(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str], home: 
     """
     empty = next((name for name in _WHO_ASKS if options.get(name) == ""), None)
     if empty:
-        raise CredentialsError(
-            f"the option {empty} is empty",
-            cure="Is a variable empty? Give it a value, or leave the option out, as default(omit) does.",
-        )
+        raise CredentialsError(f"the option {empty} is empty", cure=EMPTY_VARIABLE_CURE)
     profiles = _Profiles(home, options.get("profile"), environ.get("JDCLOUD_PROFILE"))
 
     def setting(name: str, written: str | None = None) -> str | None:

@@ -19,6 +19,9 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import Configu
 
 Options = t.Mapping[str, t.Mapping[str, t.Any]]
 
+# For an option whose null or empty text means more than was wanted, or something else.
+EMPTY_VARIABLE_CURE = "Is a variable empty? Give it a value, or leave the option out, as default(omit) does."
+
 _TEXTS = ("str", "path")
 _NUMBERS = ("int", "float")
 

@@ -101,10 +101,8 @@ class LayerLog:
 
     def feed(self, name: t.Any, status: str, detail: t.Any) -> None:
         """Take what an event says; nothing happens if it is not about the state of a layer."""
-        state, retrying = _STATES.get(status), None
-        if state is None:
-            retrying = _RETRYING.fullmatch(status)
-            state = RETRYING if retrying else MOUNTED if status.startswith(_MOUNTED) else None
+        retrying = _RETRYING.fullmatch(status)
+        state = RETRYING if retrying else MOUNTED if status.startswith(_MOUNTED) else _STATES.get(status)
         if state is None or not isinstance(name, str) or len(name) > MAX_NAME:
             return
         layer = self._layers.get(name)

@@ -148,7 +148,10 @@ class LocalContent:
         return pushed["digest"]
 
     def _give_name(self, reference: str) -> None:
-        """The name goes to what was read: another program may have moved the source's own name meanwhile."""
+        """The name goes to what was read: another program may have moved the source's own name meanwhile.
+
+        A source that is called so already keeps its name, whatever that stands for by then: it is the user's.
+        """
         if reference != self._name:
             self._host.engine().tag(self._image["id"], reference)
 

@@ -12,10 +12,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.jdcloud.jcr.plugins.module_utils._given import refuse_mistakable
+from ansible_collections.jdcloud.jcr.plugins.module_utils._given import EMPTY_VARIABLE_CURE, refuse_mistakable
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import DEFAULT_HOURS
-
-_EMPTY_VARIABLE_CURE = "Is a variable empty? Give it a value, or leave the option out, as default(omit) does."
 
 
 class ArgumentSpec(t.NamedTuple):
@@ -66,7 +64,7 @@ class ArgumentSpec(t.NamedTuple):
         for names in (*self.required_one_of, *self._one_of_by(params)):
             if all(params[name] is None for name in names):
                 raise ConfigurationError(
-                    f"none of {', '.join(names)} has a value, and one is needed", cure=_EMPTY_VARIABLE_CURE
+                    f"none of {', '.join(names)} has a value, and one is needed", cure=EMPTY_VARIABLE_CURE
                 )
 
     def _one_of_by(self, params: t.Mapping[str, t.Any]) -> t.Iterator[tuple[str, ...]]:
@@ -87,7 +85,7 @@ class ArgumentSpec(t.NamedTuple):
         """Raise ConfigurationError for narrowing options that are null in C(given), as the task names them."""
         null = [name for name in self.narrowing if name in given and given[name] is None]
         if null:
-            raise ConfigurationError(f"{', '.join(null)}: null is no value", cure=_EMPTY_VARIABLE_CURE)
+            raise ConfigurationError(f"{', '.join(null)}: null is no value", cure=EMPTY_VARIABLE_CURE)
 
     def refuse_misplaced(self, params: t.Mapping[str, t.Any]) -> None:
         """Raise ConfigurationError for options that would be passed over in silence."""

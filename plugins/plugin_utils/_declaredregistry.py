@@ -38,7 +38,7 @@ class DeclaredRegistry:
         self.absent = ABSENT in (state, entry.get("state"))
         self.force = self._flag("force")
         self._usual_force = force
-        self.repositories = [dict(entry, name=text_of(entry["name"])) for entry in self._repositories()]
+        self.repositories = [dict(each, name=text_of(each["name"])) for each in self._repositories()]
         # Why the registry may not go, and which of its repositories may not.
         split = [pattern.partition("/") for pattern in protected]
         matching = [parts for parts in split if fnmatch.fnmatchcase(self.name, parts[0])]

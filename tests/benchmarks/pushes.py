@@ -175,8 +175,8 @@ def _new_by_tasks(
 def _new_images(stage: Stage, names: t.Sequence[str]) -> t.Iterator[None]:
     """Images that the registry does not have, for a while.
 
-    Neither bringing them nor writing them to the disk is to be measured, nor what is left of those before: gigabytes
-    of their layers in memory make each process slower that forks.
+    Neither bringing them nor writing them to the disk is to be measured, nor what is left of those before: with their
+    layers left in the registry, pushes become slower from one to the next.
     """
     for name in names:
         load(stage, name)
