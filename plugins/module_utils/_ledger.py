@@ -20,8 +20,12 @@ import typing as t
 ISSUES_AN_HOUR = 5
 WINDOW = datetime.timedelta(hours=1)
 LONGEST_LIFE = datetime.timedelta(hours=24)
-# An issue of our own is written down when it is asked for and again when it is answered, by a clock that follows the
-# service's whole seconds. A deduced issue this near to one of ours is taken for the same one.
+# Our clock follows the service's by Dates of whole seconds (_call): behind the service by up to a second if the local
+# clock is behind, ahead by up to one if that is ahead. A local clock that is set between an issue and the question
+# whether it still counts adds up both, so an issue of our own counts that much longer than the service counts it.
+_COUNTED = WINDOW + datetime.timedelta(seconds=2)
+# An issue of our own is written down when it is asked for and again when it is answered. A deduced issue this near to
+# one of ours is taken for the same one.
 _SAME = datetime.timedelta(minutes=2)
 _MARGIN = datetime.timedelta(minutes=1)  # by which the service's time may be known wrongly
 
@@ -43,7 +47,7 @@ class Ledger(t.NamedTuple):
 
         An issue from the future was written by a wrong clock: it counts as made now.
         """
-        known = sorted(min(issue, now) for issue in issues if now - issue < WINDOW)
+        known = sorted(min(issue, now) for issue in issues if now - issue < _COUNTED)
         return cls(tuple(known), tuple(_without_same(_certain_issues(expiries, now), known)))
 
     @property
@@ -54,8 +58,8 @@ class Ledger(t.NamedTuple):
     @property
     def next_slot_at(self) -> datetime.datetime | None:
         """When the next token can be issued, as whole seconds tell it; None if one can be now."""
-        issues = self.issues
-        return _whole_second(issues[-ISSUES_AN_HOUR] + WINDOW) if len(issues) >= ISSUES_AN_HOUR else None
+        ends = sorted([*(issue + _COUNTED for issue in self.known), *(issue + WINDOW for issue in self.deduced)])
+        return _whole_second(ends[-ISSUES_AN_HOUR]) if len(ends) >= ISSUES_AN_HOUR else None
 
     def told(self) -> str:
         """How many there are and how that is known, for a message."""

@@ -196,7 +196,7 @@ token:
       description: When the next token can be issued; null if one can be now.
       returned: always
       type: str
-      sample: "2026-01-01T13:34:56Z"
+      sample: "2026-01-01T13:34:58Z"
     password:
       description: The password for docker clients.
       returned: with O(return_secret=true)

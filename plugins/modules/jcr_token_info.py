@@ -149,7 +149,7 @@ ledgers:
       description: When the next token can be issued; null if one can be now.
       returned: always
       type: str
-      sample: "2026-01-01T13:34:56Z"
+      sample: "2026-01-01T13:34:58Z"
 matched:
   description: How many met all options, before O(limit).
   returned: success

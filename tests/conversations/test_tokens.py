@@ -27,6 +27,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._knowntokens import Kn
 from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tokens import TokenBroker
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Transport
+from tests.support.fake_clock import START, FakeClock
 
 REGISTRY = "myregistry"
 MINUTE = datetime.timedelta(minutes=1)
@@ -47,8 +48,8 @@ class ImpatientClock(Clock):
 def make_client(emulator):
     clients = []
 
-    def make(read_only=False, retries=0, seconds=None):
-        clock = ImpatientClock(emulator)
+    def make(read_only=False, retries=0, seconds=None, clock=None):
+        clock = clock or ImpatientClock(emulator)
         credential = Credential(emulator.access_key, Secret(emulator.secret_key), None, "the test")
         clients.append(
             Client(
@@ -200,6 +201,28 @@ def test_a_wrong_local_clock_does_not_matter(broker, emulator):
     emulator.clock(advance_seconds=3601)
     assert cached(broker, datetime.timedelta(0)) is None
     assert acquire(broker, hours=1).issued
+
+
+@pytest.mark.parametrize(("then", "later"), [(-1, 1), (1, -1)], ids=["behind, then ahead", "ahead, then behind"])
+def test_a_local_clock_that_is_set_within_the_hour_opens_no_slot_too_early(
+    make_client, registry, cache, emulator, then, later
+):
+    """The Date of an answer has whole seconds, so what the clock is set by is a second or less wrong, in either way."""
+    local = FakeClock()
+    local.advance(60 * then)
+    emulator.clock(now=f"{START.timestamp() + 0.9:.1f}", frozen=True)
+    broker = TokenBroker(KnownTokens(make_client(clock=local), str(cache)), clock=local)
+    for _number in range(5):
+        assert acquire(broker, hours=2, minutes=120).issued
+    emulator.clock(advance_seconds=3599.05)
+    local.advance(3599.05 + 60 * (later - then))
+    broker = TokenBroker(KnownTokens(make_client(clock=local), str(cache)), clock=local)
+    with pytest.raises(TokenBudgetExceeded):
+        acquire(broker, hours=2, minutes=120)
+    assert count(emulator, ISSUE) == 5
+    emulator.clock(advance_seconds=3.95)
+    local.advance(3.95)
+    assert acquire(broker, hours=2, minutes=120).issued
 
 
 # --- processes -------------------------------------------------------------------------------------------------------

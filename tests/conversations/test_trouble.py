@@ -537,7 +537,8 @@ def test_sixth_token(used_up: Account, run: Run, name: str) -> None:
     assert told, result["msg"]
     now = datetime.datetime.fromisoformat(used_up.emulator.clock())
     wait = datetime.datetime.fromisoformat(told[1]) - now
-    assert datetime.timedelta(0) < wait <= datetime.timedelta(hours=1, seconds=1), "whole seconds are told"
+    longest = datetime.timedelta(hours=1, seconds=3)  # two for the blur of the clock, one since whole seconds are told
+    assert datetime.timedelta(0) < wait <= longest
 
     predicted = run(used_up, name, {**TOKEN, **SIXTH}, check=True)
     assert (predicted["msg"], predicted["error"]) == (result["msg"], result["error"])

@@ -18,6 +18,7 @@ NOW = datetime.datetime(2026, 1, 1, 12, 34, 56, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
 MINUTE = datetime.timedelta(minutes=1)
 DAY = 24 * HOUR
+BLUR = datetime.timedelta(seconds=2)  # by which an issue of ours counts longer than an hour
 
 
 def ago(*minutes):
@@ -34,10 +35,19 @@ def test_an_empty_ledger_has_a_slot():
     assert (ledger.issues, ledger.next_slot_at) == ([], None)
 
 
-def test_our_issues_count_for_an_hour():
-    ledger = Ledger.of(ago(60, 59, 1), [], NOW)
+def test_our_issues_count_for_an_hour_and_the_blur_of_the_clock():
+    ledger = Ledger.of(ago(61, 59, 1), [], NOW)
     assert ledger.issues == ago(59, 1)
     assert ledger.told() == "2 were issued within the last hour"
+
+
+def test_an_issue_of_ours_counts_until_the_service_has_surely_forgotten_it():
+    """Written down a second too early, and asked about a second too late, by a local clock that was set meanwhile."""
+    second = datetime.timedelta(seconds=1)
+    assert Ledger.of([NOW - HOUR - 2 * second], [], NOW).issues == []
+    assert Ledger.of([NOW - HOUR - second], [], NOW).issues == [NOW - HOUR - second]
+    five = Ledger.of([NOW - HOUR] * 5, [], NOW)
+    assert five.next_slot_at == NOW + 2 * second
 
 
 def test_an_issue_from_the_future_counts_as_now():
@@ -46,15 +56,15 @@ def test_an_issue_from_the_future_counts_as_now():
 
 def test_five_leave_no_slot_until_the_oldest_of_them_is_an_hour_old():
     assert Ledger.of(ago(50, 40, 30, 20), [], NOW).next_slot_at is None
-    assert Ledger.of(ago(50, 40, 30, 20, 10), [], NOW).next_slot_at == NOW + 10 * MINUTE
-    assert Ledger.of(ago(55, 50, 40, 30, 20, 10), [], NOW).next_slot_at == NOW + 10 * MINUTE
+    assert Ledger.of(ago(50, 40, 30, 20, 10), [], NOW).next_slot_at == NOW + 10 * MINUTE + BLUR
+    assert Ledger.of(ago(55, 50, 40, 30, 20, 10), [], NOW).next_slot_at == NOW + 10 * MINUTE + BLUR
 
 
 def test_a_slot_opens_at_a_whole_second_and_never_earlier():
     """So that a message, a returned value and the end of a wait are the same moment."""
     part = datetime.timedelta(microseconds=1)
     issues = ago(50, 40, 30, 20, 10)
-    slot = NOW + 10 * MINUTE
+    slot = NOW + 10 * MINUTE + BLUR
     assert Ledger.of([issue - part for issue in issues], [], NOW).next_slot_at == slot
     assert Ledger.of([issue + part for issue in issues], [], NOW).next_slot_at == slot + datetime.timedelta(seconds=1)
 
