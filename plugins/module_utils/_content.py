@@ -19,7 +19,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import Content
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor
 from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import counted
 
-PIECE = 256 * 1024  # bytes; each has to get through before the connection counts as standing still
+PIECE = 512 * 1024  # bytes; each has to get through before the connection counts as standing still
 
 
 class SourceBroken(Exception):

@@ -30,7 +30,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import (
 from ansible_collections.jdcloud.jcr.plugins.module_utils._imagewalk import walk
 from ansible_collections.jdcloud.jcr.plugins.module_utils._tagguards import TagGuards
 
-WORKERS = 4  # blobs at the same time
+WORKERS = 6  # blobs at the same time
 
 # What registries answer to a manifest with layers that they are not to keep; CNCF distribution 2.8: 500.
 _PERHAPS_FOR_FOREIGN_LAYERS = (400, 500)

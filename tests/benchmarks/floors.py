@@ -19,7 +19,8 @@ import urllib.parse
 from pathlib import Path
 
 _PIECE = 1024 * 1024
-_AT_ONCE = 4  # as many as the uploader sends
+_RELAYED = 512 * 1024  # as large as the uploader's pieces
+_AT_ONCE = 6  # as many as the uploader sends
 
 
 def bare_loopback(files: t.Sequence[Path], directory: Path) -> float:
@@ -69,13 +70,47 @@ def bare_upload(files: t.Mapping[str, Path], host: str, repository: str) -> floa
 
 def _upload(file: Path, digest: str, host: str, repository: str) -> int:
     with contextlib.closing(http.client.HTTPConnection(host)) as connection, file.open("rb") as content:
-        connection.request("POST", f"/v2/{repository}/blobs/uploads/")
-        with connection.getresponse() as opened:
-            place = urllib.parse.urlsplit(opened.headers["Location"])
-        connection.putrequest("PUT", f"{place.path}?{place.query}&digest={digest}")
-        connection.putheader("Content-Type", "application/octet-stream")
-        connection.putheader("Content-Length", str(file.stat().st_size))
-        connection.endheaders()
+        _begin(connection, digest, file.stat().st_size, repository)
         connection.sock.sendfile(content)
         with connection.getresponse() as answer:
             return answer.status
+
+
+def bare_relay(sizes: t.Mapping[str, int], origin: tuple[str, str], target: tuple[str, str]) -> float:
+    """Seconds of reading blobs of these sizes, by digest, from one repository and sending them to another: C((host,
+    name)), both of registries that let everybody in. Three requests each, and SHA-256.
+
+    Nothing is asked or checked here, and there is no manifest: what is left is the registries' work and the bytes' own.
+    """
+    started = time.perf_counter()
+    with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+        for digest, found in pool.map(lambda digest: _relay(digest, sizes[digest], origin, target), sizes):
+            if found != digest:
+                raise RuntimeError(f"a bare relay of {digest} came to {found}")
+    return time.perf_counter() - started
+
+
+def _relay(digest: str, size: int, origin: tuple[str, str], target: tuple[str, str]) -> tuple[str, str]:
+    """The digest that was asked for, and what came of it: the bytes' own digest, or the target's refusal."""
+    reading, writing = (http.client.HTTPConnection(host) for host, _name in (origin, target))
+    with contextlib.closing(reading), contextlib.closing(writing):
+        _begin(writing, digest, size, target[1])
+        reading.request("GET", f"/v2/{origin[1]}/blobs/{digest}")
+        hasher = hashlib.sha256()
+        with reading.getresponse() as answer:
+            while piece := answer.read(_RELAYED):
+                hasher.update(piece)
+                writing.sock.sendall(piece)
+        with writing.getresponse() as answer:
+            return digest, f"sha256:{hasher.hexdigest()}" if answer.status == 201 else str(answer.status)
+
+
+def _begin(connection: http.client.HTTPConnection, digest: str, size: int, repository: str) -> None:
+    """Open an upload, and send all of its only request but the bytes."""
+    connection.request("POST", f"/v2/{repository}/blobs/uploads/")
+    with connection.getresponse() as opened:
+        place = urllib.parse.urlsplit(opened.headers["Location"])
+    connection.putrequest("PUT", f"{place.path}?{place.query}&digest={digest}")
+    connection.putheader("Content-Type", "application/octet-stream")
+    connection.putheader("Content-Length", str(size))
+    connection.endheaders()

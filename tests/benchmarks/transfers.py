@@ -5,8 +5,9 @@
 """Images into registries and from one to another without a daemon, against skopeo and against the bare floor.
 
 The floor is what no sender and receiver can do without: sendfile, loopback, SHA-256, write. Docker's own registry takes
-longer than that for its part alone, whoever sends: there the floor is sendfile to that registry. Every round has images
-of its own, since registries and skopeo remember what they have seen.
+longer than that for its part alone, whoever sends: there the floors are sendfile to that registry, and a bare relay
+between two of it. Everyone has images of his own, since registries and skopeo remember what they have seen, and each
+round has empty registries.
 """
 
 from __future__ import annotations
@@ -28,26 +29,36 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import R
 from ansible_collections.jdcloud.jcr.plugins.module_utils._remotesource import RemoteSource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import upload
 from tests.benchmarks.figures import Figure, ratio
-from tests.benchmarks.floors import bare_loopback, bare_upload
+from tests.benchmarks.floors import bare_loopback, bare_relay, bare_upload
 from tests.benchmarks.stage import Stage
 from tests.emulator_tests import docker_registry
 from tests.emulator_tests.registry import Account
-from tests.support.sources import converse, image, write_layout
+from tests.support.emulator import RunningEmulator
+from tests.support.sources import converse, gzipped_image, write_layout
 
 LAYERS, LAYER_SIZE = 10, 10 * 1024 * 1024
-ROUNDS = 5
+ROUNDS = 8
 TEAM = "bench-push", "bench-copy"
+_TAG = "v1"
 _numbers = itertools.count(1)
 
 TITLE = "Images without a daemon (100 MiB in 10 layers), the uploader alone against skopeo and the floor (on the wall)"
-ACTS = {
-    "push an OCI layout to": 0.5,
-    "copy between registries of": 0.7,
-    "promote inside a registry of": 0.5,
-}
+PUSH, COPY, PROMOTE = "push an OCI layout to", "copy between registries of", "promote inside a registry of"
 EMULATOR, DOCKERS = "the emulator", "docker-registry"
-LOOPBACK, BARE = "the floor", f"sendfile to {DOCKERS}"
-_FLOOR = 1.5
+LOOPBACK, SENDFILE, RELAY = "the floor", f"sendfile to {DOCKERS}", "a bare relay"
+SKOPEO = "skopeo"
+# What each act is compared with in which registry, and how many times that it may take.
+GOALS = (
+    (PUSH, EMULATOR, SKOPEO, 0.5),
+    (PUSH, EMULATOR, LOOPBACK, 1.5),
+    (COPY, EMULATOR, SKOPEO, 0.7),
+    (PROMOTE, EMULATOR, SKOPEO, 0.5),
+    (PUSH, DOCKERS, SKOPEO, 0.5),
+    (PUSH, DOCKERS, SENDFILE, 1.5),
+    (COPY, DOCKERS, SKOPEO, 0.7),
+    (COPY, DOCKERS, RELAY, 1.2),
+    (PROMOTE, DOCKERS, SKOPEO, 0.5),
+)
 
 
 @dataclasses.dataclass
@@ -58,92 +69,150 @@ class Registry:
     password: str | None
     fresh: t.Callable[[], str]
 
-    @contextlib.contextmanager
-    def repository(self, name: str) -> t.Iterator[Repository]:
-        conversation = converse(self.host, self.password, clock=Clock())
-        with contextlib.closing(conversation):
-            yield Repository(conversation, name)
+    def place(self) -> Place:
+        """Where no image ever was."""
+        return Place(self, self.fresh())
 
-    def skopeo(self, side: str, name: str) -> list[str]:
+
+@dataclasses.dataclass
+class Place:
+    """A repository, for one image."""
+
+    registry: Registry
+    name: str
+
+    @property
+    def at(self) -> tuple[str, str]:
+        """Host and name."""
+        return self.registry.host, self.name
+
+    @contextlib.contextmanager
+    def repository(self) -> t.Iterator[Repository]:
+        conversation = converse(self.registry.host, self.registry.password, clock=Clock())
+        with contextlib.closing(conversation):
+            yield Repository(conversation, self.name)
+
+    def skopeo(self, side: str) -> list[str]:
         """Options and name for C(skopeo copy); C(side) is src or dest."""
-        login = [f"--{side}-creds=jdcloud:{self.password}"] if self.password else []
-        return [f"--{side}-tls-verify=false", *login, f"docker://{self.host}/{name}:v1"]
+        login = [f"--{side}-creds=jdcloud:{self.registry.password}"] if self.registry.password else []
+        return [f"--{side}-tls-verify=false", *login, f"docker://{self.registry.host}/{self.name}:{_TAG}"]
+
+
+class Uploader:
+    """The collection's."""
+
+    suffix = ""
+
+    def push(self, layout: Path, target: Place) -> None:
+        with target.repository() as repository, contextlib.closing(open_archive(str(layout))) as source:
+            upload(source, repository, [_TAG])
+
+    def copy(self, origin: Place, target: Place) -> None:
+        with origin.repository() as reader, target.repository() as repository:
+            upload(RemoteSource(reader, _TAG), repository, [_TAG])
+
+
+class Skopeo:
+    """As it is installed."""
+
+    suffix = f", {SKOPEO}"
+
+    def push(self, layout: Path, target: Place) -> None:
+        _skopeo_copy([f"oci:{layout}"], target.skopeo("dest"))
+
+    def copy(self, origin: Place, target: Place) -> None:
+        _skopeo_copy(origin.skopeo("src"), target.skopeo("dest"))
+
+
+Sender = Uploader | Skopeo
 
 
 def figures(stage: Stage) -> t.Iterator[Figure]:
     """Against skopeo and the floor, for the emulator's registry and for Docker's own."""
-    account = Account(stage.emulator)
-    clients = [account.declare(name) for name in TEAM]
-
-    def emulated(number: int) -> Registry:
-        def fresh() -> str:
-            name = f"team/repository-{next(_numbers)}"
-            account.api.create_repository(name, TEAM[number])
-            return name
-
-        return Registry(clients[number].host, clients[number].password, fresh)
-
-    with _dockers(stage.directory / "dockers-1") as first, _dockers(stage.directory / "dockers-2") as second:
-        places = {EMULATOR: (emulated(0), emulated(1)), DOCKERS: (first, second)}
-        seconds: dict[str, list[float]] = {}
-        for _round in range(ROUNDS):
-            for what, value in _round_of(stage.directory / "transfers", places):
+    seconds: dict[str, list[float]] = {}
+    senders: list[Sender] = [Uploader(), Skopeo()]
+    for _round in range(ROUNDS):
+        with tempfile.TemporaryDirectory(dir=stage.directory) as directory:
+            for what, value in _round_of(Path(directory), stage.emulator, senders):
                 seconds.setdefault(what, []).append(value)
+        senders.reverse()
     yield from _table({what: min(values) for what, values in seconds.items()})
 
 
 def _table(seconds: t.Mapping[str, float]) -> t.Iterator[Figure]:
     """The least of each is compared: what else runs on a machine can only add to it."""
-    for place, floor in ((EMULATOR, LOOPBACK), (DOCKERS, BARE)):
-        for act, goal in ACTS.items():
-            what = f"{act} {place}"
-            yield ratio(f"{what} : skopeo", seconds[what], seconds[f"{what}, skopeo"], goal)
-            if act.startswith("push"):
-                yield ratio(f"{what} : {floor}", seconds[what], seconds[floor], _FLOOR)
-    yield ratio(f"{BARE} : {LOOPBACK}", seconds[BARE], seconds[LOOPBACK])
+    for act, place, other, goal in GOALS:
+        what = f"{act} {place}"
+        reference = seconds[f"{what}, {SKOPEO}"] if other == SKOPEO else seconds[other]
+        yield ratio(f"{what} : {other}", seconds[what], reference, goal)
+    yield ratio(f"{SENDFILE} : {LOOPBACK}", seconds[SENDFILE], seconds[LOOPBACK])
 
 
-def _round_of(directory: Path, places: t.Mapping[str, tuple[Registry, Registry]]) -> t.Iterator[tuple[str, float]]:
-    """Everything once, with an image that no registry has seen."""
-    source = image([LAYER_SIZE] * LAYERS, seed=os.getpid() * 1000 + next(_numbers))
-    layout = write_layout(source, directory / f"layout-{next(_numbers)}")
-    files = {digest: layout / "blobs" / digest.replace(":", "/") for digest in source.contents}
-    yield LOOPBACK, bare_loopback(list(files.values()), directory)
-    yield BARE, bare_upload(files, places[DOCKERS][0].host, places[DOCKERS][0].fresh())
-    for place, (one, other) in places.items():
-        name, away, inside = one.fresh(), other.fresh(), one.fresh()
-        what = f"push an OCI layout to {place}"
-        yield f"{what}, skopeo", _skopeo([f"oci:{layout}"], one.skopeo("dest", name))
-        with one.repository(one.fresh()) as target:
-            yield what, _timed(lambda target=target: _push(layout, target))
-        what, origin = f"copy between registries of {place}", one.skopeo("src", name)
-        yield f"{what}, skopeo", _skopeo(origin, other.skopeo("dest", away))
-        with one.repository(name) as reader, other.repository(other.fresh()) as target:
-            yield what, _timed(lambda r=reader, w=target: upload(RemoteSource(r, "v1"), w, ["v1"]))
-        what = f"promote inside a registry of {place}"
-        yield f"{what}, skopeo", _skopeo(origin, one.skopeo("dest", inside))
-        with one.repository(name) as reader, one.repository(one.fresh()) as target:
-            yield what, _timed(lambda r=reader, w=target: upload(RemoteSource(r, "v1"), w, ["v1"]))
+def _round_of(directory: Path, emulator: RunningEmulator, senders: t.Sequence[Sender]) -> t.Iterator[tuple[str, float]]:
+    """Everything once, in the order of the senders."""
+    with _dockers(directory / "dockers-1") as first, _dockers(directory / "dockers-2") as second:
+        with _layout(directory) as layout:
+            files = {f"sha256:{file.name}": file for file in (layout / "blobs" / "sha256").iterdir()}
+            yield LOOPBACK, _timed(lambda: bare_loopback(list(files.values()), directory))
+            sizes = {digest: file.stat().st_size for digest, file in files.items()}
+            origin, target = first.place(), second.place()
+            yield SENDFILE, _timed(lambda: bare_upload(files, *origin.at))
+            yield RELAY, _timed(lambda: bare_relay(sizes, origin.at, target.at))
+        for where, (one, other) in {EMULATOR: _emulated(emulator), DOCKERS: (first, second)}.items():
+            for sender in senders:
+                for act, value in _acts(directory, sender, one, other):
+                    yield f"{act} {where}{sender.suffix}", value
+
+
+def _acts(directory: Path, sender: Sender, one: Registry, other: Registry) -> t.Iterator[tuple[str, float]]:
+    """All that one sender does, with an image that nobody has seen."""
+    origin = one.place()
+    with _layout(directory) as layout:
+        yield PUSH, _timed(lambda: sender.push(layout, origin))
+    for act, target in ((COPY, other.place()), (PROMOTE, one.place())):
+        yield act, _timed(lambda target=target: sender.copy(origin, target))
+
+
+@contextlib.contextmanager
+def _layout(directory: Path) -> t.Iterator[Path]:
+    number = next(_numbers)
+    layout = directory / f"layout-{number}"
+    yield write_layout(gzipped_image([LAYER_SIZE] * LAYERS, seed=os.getpid() * 1000 + number), layout)
     shutil.rmtree(layout)
 
 
-def _push(layout: Path, target: Repository) -> None:
-    with contextlib.closing(open_archive(str(layout))) as source:
-        upload(source, target, ["v1"])
-
-
 def _timed(act: t.Callable[[], object]) -> float:
+    """Seconds; what was written before is on the disk by then, and slows down nobody who comes after."""
+    os.sync()
     started = time.perf_counter()
     act()
     return time.perf_counter() - started
 
 
-def _skopeo(source: t.Sequence[str], target: t.Sequence[str]) -> float:
-    """Seconds of C(skopeo copy); each is options with a name at the end."""
+def _skopeo_copy(source: t.Sequence[str], target: t.Sequence[str]) -> None:
+    """Each is options with a name at the end."""
     with tempfile.TemporaryDirectory() as home:
         line = ["skopeo", "--insecure-policy", "copy", "-q", *source[:-1], *target[:-1], source[-1], target[-1]]
         environment = {"PATH": os.environ["PATH"], "HOME": home, "XDG_RUNTIME_DIR": home}
-        return _timed(lambda: subprocess.run(line, env=environment, capture_output=True, check=True))
+        subprocess.run(line, env=environment, capture_output=True, check=True)
+
+
+def _emulated(emulator: RunningEmulator) -> tuple[Registry, Registry]:
+    """Two registries of an emulator that has forgotten everything."""
+    emulator.reset()
+    account = Account(emulator)
+
+    def registry(team: str) -> Registry:
+        client = account.declare(team)
+
+        def fresh() -> str:
+            name = f"team/repository-{next(_numbers)}"
+            account.api.create_repository(name, team)
+            return name
+
+        return Registry(client.host, client.password, fresh)
+
+    return registry(TEAM[0]), registry(TEAM[1])
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import random
@@ -78,7 +79,15 @@ class _Once(io.BytesIO):
 def image(sizes: t.Sequence[int], *, seed: int = 0, architecture: str = "amd64", **options: t.Any) -> MemorySource:
     """An image with random layers of these sizes in bytes."""
     source = MemorySource(**options)
-    source.root = Descriptor.parse(_add_image(source, sizes, seed, architecture))
+    source.root = Descriptor.parse(_add_image(source, _random_layers(sizes, seed), seed, architecture))
+    return source
+
+
+def gzipped_image(sizes: t.Sequence[int], *, seed: int) -> MemorySource:
+    """As image(), but each layer is gzip, as its media type says: skopeo compresses what is not, and takes longer."""
+    source = MemorySource()
+    layers = [gzip.compress(layer, compresslevel=0, mtime=0) for layer in _random_layers(sizes, seed)]
+    source.root = Descriptor.parse(_add_image(source, layers, seed, "amd64"))
     return source
 
 
@@ -86,7 +95,10 @@ def index(architectures: t.Sequence[str], sizes: t.Sequence[int]) -> MemorySourc
     """An index of an image for each architecture."""
     source = MemorySource()
     entries = [
-        {**_add_image(source, sizes, number, name), "platform": {"architecture": name, "os": "linux"}}
+        {
+            **_add_image(source, _random_layers(sizes, number), number, name),
+            "platform": {"architecture": name, "os": "linux"},
+        }
         for number, name in enumerate(architectures)
     ]
     document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
@@ -94,8 +106,12 @@ def index(architectures: t.Sequence[str], sizes: t.Sequence[int]) -> MemorySourc
     return source
 
 
-def _add_image(source: MemorySource, sizes: t.Sequence[int], seed: int, architecture: str) -> dict[str, t.Any]:
-    layers = [source.add(random.Random(f"{seed}/{n}").randbytes(size), LAYER) for n, size in enumerate(sizes)]
+def _random_layers(sizes: t.Sequence[int], seed: int) -> list[bytes]:
+    return [random.Random(f"{seed}/{n}").randbytes(size) for n, size in enumerate(sizes)]
+
+
+def _add_image(source: MemorySource, contents: t.Sequence[bytes], seed: int, architecture: str) -> dict[str, t.Any]:
+    layers = [source.add(content, LAYER) for content in contents]
     rootfs = {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}
     config = json.dumps({"architecture": architecture, "os": "linux", "rootfs": rootfs, "seed": seed}).encode()
     document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": source.add(config, CONFIG), "layers": layers}
