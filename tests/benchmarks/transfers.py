@@ -177,8 +177,11 @@ def _acts(directory: Path, sender: Sender, one: Registry, other: Registry) -> t.
 def _layout(directory: Path) -> t.Iterator[Path]:
     number = next(_numbers)
     layout = directory / f"layout-{number}"
-    yield write_layout(gzipped_image([LAYER_SIZE] * LAYERS, seed=os.getpid() * 1000 + number), layout)
-    shutil.rmtree(layout)
+    write_layout(gzipped_image([LAYER_SIZE] * LAYERS, seed=os.getpid() * 1000 + number), layout)
+    try:
+        yield layout
+    finally:
+        shutil.rmtree(layout)
 
 
 def _timed(act: t.Callable[[], object]) -> float:
