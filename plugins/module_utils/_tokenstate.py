@@ -74,7 +74,7 @@ class CacheState(t.NamedTuple):
     unanswered: tuple[Request, ...] = ()
 
     def alive(self, now: datetime.datetime) -> CacheState:
-        """Without what is dead: expired tokens, and issues of more than an hour ago."""
+        """Without what is dead: expired tokens, and issues that count no more."""
         tokens = tuple(kept for kept in self.tokens if kept.expires_at > now)
         return CacheState(tokens, Ledger.of(self.issues, (), now).known, self.unanswered)
 

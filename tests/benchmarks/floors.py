@@ -18,9 +18,10 @@ import typing as t
 import urllib.parse
 from pathlib import Path
 
-_PIECE = 1024 * 1024
-_RELAYED = 512 * 1024  # as large as the uploader's pieces
-_AT_ONCE = 6  # as many as the uploader sends
+from ansible_collections.jdcloud.jcr.plugins.module_utils._content import PIECE
+from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import WORKERS
+
+_RECEIVED = 1024 * 1024
 
 
 def bare_loopback(files: t.Sequence[Path], directory: Path) -> float:
@@ -41,14 +42,14 @@ def bare_loopback(files: t.Sequence[Path], directory: Path) -> float:
 
 
 def _receive(listener: socket.socket, sizes: t.Sequence[int], directory: Path) -> None:
-    buffer = memoryview(bytearray(_PIECE))
+    buffer = memoryview(bytearray(_RECEIVED))
     connection, _address = listener.accept()
     with connection:
         for number, size in enumerate(sizes):
             hasher, left = hashlib.sha256(), size
             with (directory / str(number)).open("wb", buffering=0) as file:
                 while left:
-                    count = connection.recv_into(buffer[: min(left, _PIECE)])
+                    count = connection.recv_into(buffer[: min(left, _RECEIVED)])
                     hasher.update(buffer[:count])
                     file.write(buffer[:count])
                     left -= count
@@ -56,12 +57,13 @@ def _receive(listener: socket.socket, sizes: t.Sequence[int], directory: Path) -
 
 
 def bare_upload(files: t.Mapping[str, Path], host: str, repository: str) -> float:
-    """Seconds of sending the files, by digest, to a registry that lets everybody in: two requests each, and sendfile.
+    """Seconds of sending the files, by digest, to a registry that lets everybody in: two requests each, and sendfile;
+    as many at once as the uploader sends.
 
     Nothing is asked, hashed or checked here: what is left is the registry's own work.
     """
     started = time.perf_counter()
-    with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         for status in pool.map(lambda digest: _upload(files[digest], digest, host, repository), files):
             if status != 201:
                 raise RuntimeError(f"{host} answered {status} to a bare upload")
@@ -78,12 +80,13 @@ def _upload(file: Path, digest: str, host: str, repository: str) -> int:
 
 def bare_relay(sizes: t.Mapping[str, int], origin: tuple[str, str], target: tuple[str, str]) -> float:
     """Seconds of reading blobs of these sizes, by digest, from one repository and sending them to another: C((host,
-    name)), both of registries that let everybody in. Three requests each, and SHA-256.
+    name)), both of registries that let everybody in. Three requests each, and SHA-256;
+    as many at once and in pieces as large as the uploader's.
 
     Nothing is asked or checked here, and there is no manifest: what is left is the registries' work and the bytes' own.
     """
     started = time.perf_counter()
-    with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         for digest, found in pool.map(lambda digest: _relay(digest, sizes[digest], origin, target), sizes):
             if found != digest:
                 raise RuntimeError(f"a bare relay of {digest} came to {found}")
@@ -98,7 +101,7 @@ def _relay(digest: str, size: int, origin: tuple[str, str], target: tuple[str, s
         reading.request("GET", f"/v2/{origin[1]}/blobs/{digest}")
         hasher = hashlib.sha256()
         with reading.getresponse() as answer:
-            while piece := answer.read(_RELAYED):
+            while piece := answer.read(PIECE):
                 hasher.update(piece)
                 writing.sock.sendall(piece)
         with writing.getresponse() as answer:

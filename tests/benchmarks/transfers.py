@@ -143,7 +143,7 @@ def _table(seconds: t.Mapping[str, float]) -> t.Iterator[Figure]:
     """The least of each is compared: what else runs on a machine can only add to it."""
     for act, place, other, goal in GOALS:
         what = f"{act} {place}"
-        reference = seconds[f"{what}, {SKOPEO}"] if other == SKOPEO else seconds[other]
+        reference = seconds[what + Skopeo.suffix] if other == SKOPEO else seconds[other]
         yield ratio(f"{what} : {other}", seconds[what], reference, goal)
     yield ratio(f"{SENDFILE} : {LOOPBACK}", seconds[SENDFILE], seconds[LOOPBACK])
 
