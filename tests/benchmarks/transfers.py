@@ -4,10 +4,11 @@
 
 """Images into registries and from one to another without a daemon, against skopeo and against the bare floor.
 
-The floor is what no sender and receiver can do without: sendfile, loopback, SHA-256, write. Docker's own registry takes
-longer than that for its part alone, whoever sends: there the floors are sendfile to that registry, and a bare relay
-between two of it. Everyone has images of his own, since registries and skopeo remember what they have seen, and each
-round has empty registries.
+The floor is what no sender and receiver can do without: sendfile, loopback, SHA-256, write. The emulator's registry is
+near it. Docker's own takes about twice as long for its part alone, whoever sends, so that most of skopeo's time is the
+registry's: there the floors are sendfile to that registry and a bare relay between two of it, and skopeo is only told.
+Everyone has images of his own, since registries and skopeo remember what they have seen, and each round has empty
+registries.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock
 from ansible_collections.jdcloud.jcr.plugins.module_utils._distribution import Repository
 from ansible_collections.jdcloud.jcr.plugins.module_utils._remotesource import RemoteSource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import upload
-from tests.benchmarks.figures import Figure, ratio
+from tests.benchmarks.figures import Figure, quicker_half, ratio
 from tests.benchmarks.floors import bare_loopback, bare_relay, bare_upload
 from tests.benchmarks.stage import Stage
 from tests.emulator_tests import docker_registry
@@ -37,7 +38,7 @@ from tests.support.emulator import RunningEmulator
 from tests.support.sources import converse, gzipped_image, write_layout
 
 LAYERS, LAYER_SIZE = 10, 10 * 1024 * 1024
-ROUNDS = 8
+ROUNDS = 12
 TEAM = "bench-push", "bench-copy"
 _TAG = "v1"
 _numbers = itertools.count(1)
@@ -48,15 +49,15 @@ EMULATOR, DOCKERS = "the emulator", "docker-registry"
 LOOPBACK, SENDFILE, RELAY = "the floor", f"sendfile to {DOCKERS}", "a bare relay"
 SKOPEO = "skopeo"
 # What each act is compared with in which registry, and how many times that it may take.
-GOALS = (
+GOALS: tuple[tuple[str, str, str, float | None], ...] = (
     (PUSH, EMULATOR, SKOPEO, 0.5),
     (PUSH, EMULATOR, LOOPBACK, 1.5),
     (COPY, EMULATOR, SKOPEO, 0.7),
     (PROMOTE, EMULATOR, SKOPEO, 0.5),
-    (PUSH, DOCKERS, SKOPEO, 0.5),
-    (PUSH, DOCKERS, SENDFILE, 1.5),
-    (COPY, DOCKERS, SKOPEO, 0.7),
+    (PUSH, DOCKERS, SENDFILE, 1.3),
+    (PUSH, DOCKERS, SKOPEO, None),
     (COPY, DOCKERS, RELAY, 1.2),
+    (COPY, DOCKERS, SKOPEO, None),
     (PROMOTE, DOCKERS, SKOPEO, 0.5),
 )
 
@@ -136,16 +137,18 @@ def figures(stage: Stage) -> t.Iterator[Figure]:
             for what, value in _round_of(Path(directory), stage.emulator, senders):
                 seconds.setdefault(what, []).append(value)
         senders.reverse()
-    yield from _table({what: min(values) for what, values in seconds.items()})
+    yield from _table({what: quicker_half(values) for what, values in seconds.items()})
 
 
 def _table(seconds: t.Mapping[str, float]) -> t.Iterator[Figure]:
-    """The least of each is compared: what else runs on a machine can only add to it."""
     for act, place, other, goal in GOALS:
         what = f"{act} {place}"
         reference = seconds[what + Skopeo.suffix] if other == SKOPEO else seconds[other]
         yield ratio(f"{what} : {other}", seconds[what], reference, goal)
+    # Where the floors of docker-registry are.
     yield ratio(f"{SENDFILE} : {LOOPBACK}", seconds[SENDFILE], seconds[LOOPBACK])
+    for act, floor in ((PUSH, SENDFILE), (COPY, RELAY)):
+        yield ratio(f"{floor} : {SKOPEO}", seconds[floor], seconds[f"{act} {DOCKERS}{Skopeo.suffix}"])
 
 
 def _round_of(directory: Path, emulator: RunningEmulator, senders: t.Sequence[Sender]) -> t.Iterator[tuple[str, float]]:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.benchmarks import __main__ as command
 from tests.benchmarks import measuring, tasks
-from tests.benchmarks.figures import Cost, Figure, least, missed, ratio
+from tests.benchmarks.figures import Cost, Figure, least, missed, quicker_half, ratio
 
 # --- figures ---------------------------------------------------------------------------------------------------------
 
@@ -25,6 +25,14 @@ def test_costs_are_compared_after_the_fixed_part_is_taken_away():
 
 def test_the_least_is_found_for_wall_and_processor_apart():
     assert least([Cost(3.0, 1.0), Cost(2.0, 4.0), Cost(9.0, 9.0)]) == Cost(2.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "mean"),
+    [([2.0], 2.0), ([9.0, 1.0], 1.0), ([4.0, 100.0, 2.0], 3.0), ([50.0, 3.0, 1.0, 60.0, 5.0], 3.0)],
+)
+def test_slow_rounds_do_not_count(seconds, mean):
+    assert quicker_half(seconds) == mean
 
 
 @pytest.mark.parametrize(
