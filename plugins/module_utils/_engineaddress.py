@@ -14,6 +14,7 @@ import re
 import urllib.parse
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import positive_seconds
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -43,9 +44,8 @@ class EngineAddress:
 
     def check(self) -> None:
         """Raise ConfigurationError for what is no address, or one over which a password would travel in clear."""
-        for option, seconds in (("docker_timeout", self.timeout), ("idle_timeout", self.idle)):
-            if not 0 < seconds < float("inf"):
-                raise ConfigurationError(f"{option} is {seconds:g} seconds", cure="Choose more than 0.")
+        positive_seconds("docker_timeout", self.timeout)
+        positive_seconds("idle_timeout", self.idle)
         scheme, rest = self._parts()
         if scheme == "unix":
             self._check_path(rest)

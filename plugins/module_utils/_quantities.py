@@ -16,6 +16,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import Configu
 
 MEGABYTE = 1024 * 1024  # what this collection takes one MB of the service for
 
+_MOST_SECONDS = 2_000_000  # 23 days; where it is to wait longer (2**31 milliseconds) Python does not wait at all
 _LONGEST = 40  # characters of a quantity; more is a mistake, and Python is slow at reading long numbers
 _AGE = re.compile(r"(?:[0-9]+[wdhms])+")
 _AGE_PART = re.compile(r"([0-9]+)([wdhms])")
@@ -51,6 +52,15 @@ def at_least(least: int, option: str, number: int | None) -> int | None:
     if number is not None and number < least:
         raise ConfigurationError(f"{option} is {number}", cure=f"Choose {least} or more.")
     return number
+
+
+def positive_seconds(option: str, seconds: float, otherwise: str = "leave it out for the usual time") -> float:
+    """The seconds themselves. Raises ConfigurationError for no time at all, or for more than Python can wait."""
+    if not 0 < seconds <= _MOST_SECONDS:
+        raise ConfigurationError(
+            f"{option} is {seconds:g} seconds", cure=f"Choose more than 0 and at most {_MOST_SECONDS}, or {otherwise}."
+        )
+    return seconds
 
 
 def counted(number: int, noun: str, several: str | None = None) -> str:

@@ -12,9 +12,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, NotApplied
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import NotApplied
 from ansible_collections.jdcloud.jcr.plugins.module_utils._plan import Fields
-from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import at_least
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import at_least, positive_seconds
 from ansible_collections.jdcloud.jcr.plugins.module_utils._session import ServiceResource
 
 
@@ -38,9 +38,7 @@ class RegistryResource(ServiceResource):
         _rules.registry_name(self.name)
         _rules.description(self.params["description"])
         at_least(0, "max_delete", self.params["max_delete"])
-        if not 0 < self.params["wait_timeout"] < float("inf"):
-            cure = "Choose more than 0, or wait: false."
-            raise ConfigurationError(f"wait_timeout is {self.params['wait_timeout']:g} seconds", cure=cure)
+        positive_seconds("wait_timeout", self.params["wait_timeout"], otherwise="set wait: false")
 
     def look(self) -> Fields | None:
         """The registry; after this task's own write, which the service may show a little later, as it then is.

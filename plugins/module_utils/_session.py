@@ -19,14 +19,13 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, D
 from ansible_collections.jdcloud.jcr.plugins.module_utils._credentials import resolve
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     AlreadyExists,
-    ConfigurationError,
     JcrError,
     NotFound,
     QuotaExceeded,
     RuleError,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._models import format_time
-from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import at_least
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import at_least, positive_seconds
 from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host, Resource
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import is_loopback
 from ansible_collections.jdcloud.jcr.plugins.module_utils._rules import region as check_region
@@ -61,15 +60,10 @@ class Session:
         for text in filter(None, [*self.account.warnings, check_region(self.account.region)]):
             host.warn(text)
 
-    def _seconds(self, option: str, usual: float | None = None) -> float | None:
+    def _seconds(self, option: str, usual: float | None) -> float | None:
         """An option that is a time, or the usual one where it was left out or the module has none."""
         seconds = self._params.get(option)
-        if seconds is None:
-            return usual
-        if not 0 < seconds < float("inf"):
-            cure = "Choose more than 0. Leave it out for the usual time."
-            raise ConfigurationError(f"{option} is {seconds:g} seconds", cure=cure)
-        return seconds
+        return usual if seconds is None else positive_seconds(option, seconds)
 
     @functools.cached_property
     def deadline(self) -> Deadline:
@@ -95,7 +89,7 @@ class Session:
         transport = Transport(
             self.account.endpoint,
             verify=self.verify,
-            timeout=self._seconds("timeout"),
+            timeout=self._params["timeout"],
             clock=self.clock,
         )
         return Client(

@@ -140,7 +140,7 @@ class TokenSession(Session):
         from ansible_collections.jdcloud.jcr.plugins.module_utils._engineaddress import IDLE_SECONDS
 
         return {
-            "timeout": self._seconds("timeout"),
+            "timeout": self._params["timeout"],
             "idle": self._seconds("idle_timeout", IDLE_SECONDS),
             "retries": self.retries,
             "verify": self.verify,

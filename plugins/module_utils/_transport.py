@@ -23,11 +23,11 @@ import zlib
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._connection import Attempt, Connections
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
-    ConfigurationError,
     DeadlineExceeded,
     ProtocolError,
     Unreachable,
 )
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import positive_seconds
 from ansible_collections.jdcloud.jcr.plugins.module_utils._responsehead import Response
 from ansible_collections.jdcloud.jcr.plugins.module_utils._route import Route
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transportfault import explain, redirected
@@ -89,11 +89,7 @@ class Transport:
         self._route = Route(endpoint, verify)
         self.base = self._route.base
         self.host = self._route.netloc
-        if not timeout > 0:
-            raise ConfigurationError(
-                f"timeout is {timeout:g} seconds, but has to be more than 0", cure="Leave it out for the usual one."
-            )
-        self._timeout = timeout
+        self._timeout = positive_seconds("timeout", timeout)
         self._clock = clock
         self._max_body = max_body
         self._called = called

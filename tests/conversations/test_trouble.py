@@ -250,12 +250,13 @@ def test_bad_options(account: Account, run: Run, name: str, options: dict[str, t
         ),
         ({"endpoint": "https://key:word@jcr.example.com"}, "holds a user name or a password", "https://HOST[:PORT]"),
         ({"endpoint": "https://jcr.example.com/v1"}, "is more than a scheme, a host and a port", "https://HOST[:PORT]"),
-        ({"timeout": 0}, "timeout is 0 seconds", "Leave it out"),
-        ({"deadline": -1}, "deadline is -1 seconds", "Leave it out"),
+        ({"timeout": 0}, "timeout is 0 seconds", "or leave it out"),
+        ({"timeout": 1e10}, "timeout is 1e+10 seconds", "at most 2000000"),
+        ({"deadline": -1}, "deadline is -1 seconds", "or leave it out"),
         ({"retries": -1}, "retries is -1", "0 or more"),
         ({"max_delete": -1}, "max_delete is -1", "0 or more"),
-        ({"wait_timeout": 0}, "wait_timeout is 0 seconds", "or wait: false"),
-        ({"wait_timeout": "nan"}, "wait_timeout is nan seconds", "or wait: false"),
+        ({"wait_timeout": 0}, "wait_timeout is 0 seconds", "or set wait: false"),
+        ({"wait_timeout": "nan"}, "wait_timeout is nan seconds", "or set wait: false"),
     ],
 )
 def test_options_that_cannot_work(account: Account, run: Run, options: dict[str, t.Any], cause: str, cure: str) -> None:

@@ -101,3 +101,16 @@ def test_a_number_that_is_too_small(number):
     with pytest.raises(ConfigurationError) as caught:
         _quantities.at_least(1, "limit", number)
     assert caught.value.message == f"Limit is {number}. Choose 1 or more."
+
+
+@pytest.mark.parametrize("seconds", [1e-3, 1, 2_000_000])
+def test_a_time_that_can_be_waited(seconds):
+    assert _quantities.positive_seconds("timeout", seconds) == seconds
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 2_000_001, 1e300, float("inf"), float("nan")])
+def test_a_time_that_cannot_be_waited(seconds):
+    with pytest.raises(ConfigurationError) as caught:
+        _quantities.positive_seconds("wait_timeout", seconds, otherwise="set wait: false")
+    assert caught.value.cause == f"wait_timeout is {seconds:g} seconds"
+    assert caught.value.cure == "Choose more than 0 and at most 2000000, or set wait: false."
