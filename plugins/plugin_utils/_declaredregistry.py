@@ -16,7 +16,9 @@ import typing as t
 from ansible.module_utils.common.validation import check_type_bool, check_type_int, check_type_list
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import RuleError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, RuleError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._given import refuse_mistakable
+from ansible_collections.jdcloud.jcr.plugins.module_utils._quantities import at_least
 
 ABSENT = "absent"
 PRESENT = "present"
@@ -87,11 +89,6 @@ class DeclaredRegistry:
         for name, count in collections.Counter(entry["name"] for entry in self.repositories).items():
             if count > 1:
                 yield f"repository '{name}' is declared {count} times in registry '{self.name}'"
-        limit = self.entry.get("max_delete", 0)
-        if isinstance(limit, bool):
-            yield f"max_delete of registry '{self.name}' is a boolean, and a number is wanted"
-        elif check_type_int(limit) < 0:
-            yield f"max_delete of registry '{self.name}' is less than 0"
         yield from self._protected()
         if self.purge and not self.absent:
             yield from self._purge()
@@ -106,15 +103,24 @@ class DeclaredRegistry:
                     )
 
     def _bad_values(self) -> t.Iterator[str]:
-        """What can be no name at all, or no description. Whether a name may be a new one the modules judge."""
-        values = [(_rules.registry_name, self.name), (_rules.description, self.entry.get("description"))]
+        """What can be no name at all, no description or no cap. Whether a name may be a new one the modules judge."""
+        values = [
+            (_rules.registry_name, self.name),
+            (_rules.description, self.entry.get("description")),
+            (self._cap, self.entry.get("max_delete", 0)),
+        ]
         for entry in self.repositories:
             values += [(_rules.repository_name, entry["name"]), (_rules.description, entry.get("description"))]
         for rule, value in values:
             try:
                 rule(value)
-            except RuleError as fault:
+            except (RuleError, ConfigurationError) as fault:
                 yield f"{fault.cause} ({fault.cure.rstrip('.')})"
+
+    def _cap(self, max_delete: t.Any) -> None:
+        option = f"max_delete of registry '{self.name}'"
+        refuse_mistakable({option: {"type": "int"}}, {option: max_delete})
+        at_least(0, option, check_type_int(max_delete))
 
     def _protected(self) -> t.Iterator[str]:
         by = f" ({self.protected_by[0]})" if self.protected_by else ""

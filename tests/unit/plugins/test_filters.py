@@ -44,19 +44,19 @@ def step(registry, task="create_repositories", **options):
 def test_what_is_refused_as_one_text():
     bad, worse = {"name": "abcd", "max_delete": -1}, {"name": "abce", "max_delete": -1}
     assert estate_steps([SHOP])["refusal"] == ""
-    assert (
-        estate_steps([bad])["refusal"] == "Nothing was changed, because max_delete of registry 'abcd' is less than 0."
-    )
+    told = "max_delete of registry 'abcd' is -1 (Choose 0 or more)"
+    assert estate_steps([bad])["refusal"] == f"Nothing was changed, because {told}."
     assert estate_steps([bad, worse])["refusal"].splitlines() == [
         "Nothing was changed, because 2 things are in the way:",
-        "- max_delete of registry 'abcd' is less than 0",
-        "- max_delete of registry 'abce' is less than 0",
+        f"- {told}",
+        f"- {told.replace('abcd', 'abce')}",
     ]
 
 
 def test_true_is_no_number_of_deletions():
     refusal = estate_steps([{"name": "abcd", "max_delete": True}])["refusal"]
-    assert refusal == "Nothing was changed, because max_delete of registry 'abcd' is a boolean, and a number is wanted."
+    told = "max_delete of registry 'abcd' is the boolean true: a number is wanted (Give the number that is meant"
+    assert refusal.startswith(f"Nothing was changed, because {told}")
 
 
 def test_an_empty_variable_is_not_the_name_none():
@@ -228,7 +228,7 @@ def test_what_stays_may_be_protected():
         ([{"name": "abcd", "state": "absent", "repositories": [{"name": "a//b"}]}], "name 'a//b' has an empty stage"),
         ([{"name": "abcd", "description": "d" * 257}], "has 257 characters"),
         ([{"name": "abcd", "repositories": [{"name": "ab", "description": "d" * 257}]}], "has 257 characters"),
-        ([{"name": "abcd", "max_delete": -1}], "max_delete of registry 'abcd' is less than 0"),
+        ([{"name": "abcd", "max_delete": -1}], "max_delete of registry 'abcd' is -1 (Choose 0 or more)"),
         (
             [{"name": "abcd", "state": "absent", "force": True, "repositories": [{"name": "ab", "force": False}]}],
             "repository 'ab' says force: false",
