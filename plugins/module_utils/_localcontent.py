@@ -12,7 +12,13 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ImageNotFound, JcrError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._declared import listed
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    ConfigurationError,
+    ContentMismatch,
+    ImageNotFound,
+    JcrError,
+)
 from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
 
 if t.TYPE_CHECKING:
@@ -20,6 +26,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._resource import Host
     from ansible_collections.jdcloud.jcr.plugins.module_utils._tokensession import TokenSession
 
+_KIND = "sha256:"
 _DIGESTS = 5  # that the repository is asked for at most: one image can have been pushed to many places
 
 
@@ -82,6 +89,21 @@ class LocalContent:
                     f"the Docker Engine has no image '{self._name}'",
                     cure="Build, load or pull it first, or check its name and tag.",
                 )
+            )
+        elif self._host.params["remove_local_source"]:
+            self._need_removable(self._image)
+
+    def _need_removable(self, image: t.Mapping[str, t.Any]) -> None:
+        """An engine takes an image away by its id only if it has one name at most: better told before the push."""
+        names = image["repo_tags"]
+        hexadecimal = self._name[len(_KIND) :] if self._name.startswith(_KIND) else self._name
+        by_id = image["id"].startswith(_KIND + hexadecimal) and not any(n.startswith(f"{self._name}:") for n in names)
+        if by_id and len(names) + self._keep_name > 1:
+            kept = ", and keep_local_tag gives it another one" if self._keep_name else ""
+            raise ConfigurationError(
+                f"remove_local_source cannot take '{self._name}' away by this id, because the image is called "
+                f"{listed(names)}{kept}",
+                cure="Give the name that is to be taken away as source.",
             )
 
     def look_closer(self, there: t.Mapping[str, t.Any] | None) -> None:
@@ -162,8 +184,18 @@ class LocalContent:
             delivery.guards.check({tag: there.digest})
 
     def remove(self) -> None:
-        """Take the name away from the engine, and the image with its last name."""
-        self._host.engine().remove(self._name)
+        """Take the name away from the engine, and the image with its last name.
+
+        Raises ContentMismatch if another program has given the name to another image, which nobody has pushed.
+        """
+        engine = self._host.engine()
+        now = engine.inspect(self._name)
+        if self._image and now and now["id"] != self._image["id"]:
+            raise ContentMismatch(
+                f"'{self._name}' stands for another image by now, {now['id']}, so it was not taken away",
+                cure="Run the task again to push that one.",
+            )
+        engine.remove(self._name)
         self._image = None
 
 

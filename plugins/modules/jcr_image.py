@@ -150,6 +150,9 @@ options:
       - Whether O(source) is taken away from the Docker Engine when all tags stand for it, and the image with its last
         name.
       - A later run that finds it gone takes the tags as they are, and fails only if one is missing.
+      - An id is refused where the image has more than one name, the one that O(keep_local_tag) keeps included, because
+        engines refuse it. A name that another program gives to another image meanwhile is not taken away, and the task
+        fails.
     type: bool
     default: false
     version_added: 0.2.0

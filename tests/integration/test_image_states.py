@@ -21,6 +21,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from ansible_collections.jdcloud.jcr.plugins.module_utils._engine import Engine
 from tests.emulator_tests.registry import OCI_INDEX, RegistryClient, digest_of, index_manifest
 from tests.support import images
 from tests.support.archives import Store, write_folder
@@ -514,6 +515,48 @@ def test_local_source_is_removed_although_the_tags_are_there(world: World) -> No
     assert predicted["changed"] is done["changed"] is True
     assert [fate["changed"] for fate in done["image"]["tags"].values()] == [False]
     assert predicted["diff"] == done["diff"]
+
+
+@pytest.mark.parametrize("names", ["its own", "another one"])
+def test_local_source_that_is_removed_by_its_id(world: World, names: str) -> None:
+    """An engine refuses that for an image of several names, which is told before anything is sent."""
+    local = world.client.inspect_image(ONE)["Id"]
+    digits = local.removeprefix("sha256:")
+    if names == "another one":
+        world.client.tag(ONE, "states", "more")
+    shared = {"registry": REGISTRY, "repository": REPOSITORY, "docker_host": world.docker_host}
+    for source in (local, digits, digits[:12]):
+        for keep in (True, False):
+            if names == "its own" and not keep:
+                continue
+            wish = {**shared, "source": source, "remove_local_source": True, "keep_local_tag": keep}
+            for check in (True, False):
+                result = world.run(world.account, "jcr_image", wish, check=check)
+                assert (result["error"]["kind"], result["changed"]) == ("configuration", False)
+                assert ONE in result["msg"] and "Give the name" in result["msg"]
+    assert world.remote() == {}
+
+
+@pytest.mark.parametrize("world", ["controller", "containerd"], indirect=True)
+def test_local_source_that_is_another_one_by_now_is_not_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that gave the name to its own result while the push ran must not lose it."""
+    world.client.tag(ONE, "states", "build")
+    push = Engine.push
+
+    def push_slowly(engine: Engine, *arguments: t.Any, **options: t.Any) -> dict[str, t.Any]:
+        done = push(engine, *arguments, **options)
+        world.client.tag(OTHER, "states", "build", force=True)
+        return done
+
+    monkeypatch.setattr(Engine, "push", push_slowly)
+    wish = {"source": "states:build", "remove_local_source": True, "docker_host": world.docker_host}
+    result = world.run(world.account, "jcr_image", {"registry": REGISTRY, "repository": REPOSITORY, **wish})
+    assert (result["error"]["kind"], result["changed"]) == ("content_mismatch", True)
+    assert "states:build" in world.client.inspect_image(OTHER)["RepoTags"]
+    monkeypatch.undo()
+    again = world.image(wish)
+    assert again["image"]["tags"]["latest"]["changed"] is True
+    assert "states:build" not in world.client.inspect_image(OTHER)["RepoTags"]
 
 
 # what the engine has, what the registry has; the policy; whether it changes something (None: it fails)
