@@ -14,6 +14,8 @@ from __future__ import annotations
 import re
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    NO_REPOSITORY_CURE,
+    NO_ROOM_CURE,
     EngineError,
     ImageNotFound,
     JcrError,
@@ -27,7 +29,6 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
 SHOWN = 500  # characters of a text that somebody else wrote
 
 _PERMISSION = "Check that the token belongs to this registry and that its account may push and pull."
-_REPOSITORY = "Create the repository first (jcr_repository); JCR does not create it on a push."
 _NETWORK = "Check that the machine of the Docker Engine reaches the registry: its name service, proxy and firewall."
 _BUSY = "The registry limits how often it is called: try again later."
 _FAILED = "The registry failed: try again later."
@@ -41,8 +42,9 @@ _PLATFORMS = (
 _BUILD = "Build, load or pull it first, and check its name."
 _CERTIFICATE = "Give the Docker Engine the registry's CA (/etc/docker/certs.d/HOST/ca.crt), or correct its clock."
 
-# How containerd tells of an answer that it did not expect; the code follows.
+# How containerd tells of an answer that it did not expect, and how it or dockerd itself do; the code follows.
 _CODE = r"unexpected status (?:code|from [A-Z]+ request to) [^ ]+: "
+_STATUS = rf"(?:received unexpected HTTP status: |{_CODE})"
 
 # What an engine says, what that is, its cure, and whether it is worth trying again.
 _CLASSES: tuple[tuple[str, type[JcrError], str, bool], ...] = (
@@ -55,11 +57,11 @@ _CLASSES: tuple[tuple[str, type[JcrError], str, bool], ...] = (
     (r"no basic auth credentials", TransferRefused, "The Docker Engine has no login for this registry.", False),
     (_CODE + r"429", TransferRefused, _BUSY, True),
     (r"unauthorized|authentication required", LoginRefused, LoginRefused.cure, False),
-    (r"error parsing HTTP 401|received unexpected HTTP status: 401", LoginRefused, LoginRefused.cure, False),
-    (_CODE + r"401", LoginRefused, LoginRefused.cure, False),
+    (r"error parsing HTTP 401", LoginRefused, LoginRefused.cure, False),
+    (_STATUS + r"401", LoginRefused, LoginRefused.cure, False),
     (_CODE + r"403", TransferRefused, _PERMISSION, False),
-    (_CODE + r"404", TransferRefused, _REPOSITORY, False),
-    (r"name unknown", TransferRefused, _REPOSITORY, False),
+    (_CODE + r"404", TransferRefused, NO_REPOSITORY_CURE, False),
+    (r"name unknown", TransferRefused, NO_REPOSITORY_CURE, False),
     (r"denied|requested access to the resource is denied", TransferRefused, _PERMISSION, False),
     (r"manifest unknown|[^ ]+/[^ ]+: not found", ImageNotFound, "Check the tag or the digest.", False),
     (r"x509|tls|http: server gave HTTP response to HTTPS client", Unreachable, _CERTIFICATE, False),
@@ -67,7 +69,9 @@ _CLASSES: tuple[tuple[str, type[JcrError], str, bool], ...] = (
     (r"digest invalid|manifest invalid|[a-z ]+ verification failed", TransferFailed, "", False),
     (r"unexpected commit digest|could not fetch content descriptor", TransferFailed, _DAMAGED, False),
     (r"context (?:canceled|deadline exceeded)|unexpected EOF|EOF|(?:read|write) tcp", TransferFailed, _NETWORK, True),
-    (rf"(?:received unexpected HTTP status: |{_CODE})5[0-9]{{2}}", TransferFailed, _FAILED, True),
+    (_STATUS + r"507", TransferRefused, NO_ROOM_CURE, False),
+    (_STATUS + r"501", TransferFailed, _NOT_A_REGISTRY, False),
+    (_STATUS + r"5[0-9]{2}", TransferFailed, _FAILED, True),
     (r"error from registry", TransferFailed, TransferFailed.cure, True),
     (r"error parsing HTTP|unable to decode token response", TransferFailed, _NOT_A_REGISTRY, False),
 )

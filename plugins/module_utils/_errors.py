@@ -364,6 +364,11 @@ class ImageNotFound(JcrError):
     cure = "Check its name, tag or digest."
 
 
+# What a registry's answer calls for, whoever has asked: this collection or a Docker Engine.
+NO_REPOSITORY_CURE = "Create the repository first (jcr_repository); JCR does not create it on a push."
+NO_ROOM_CURE = "The registry has no room left: free some, or raise its quota."
+
+
 class TransferRefused(JcrError):
     """A registry refused a push or a pull."""
 

@@ -17,6 +17,8 @@ import re
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
+    NO_REPOSITORY_CURE,
+    NO_ROOM_CURE,
     AuthenticationFailed,
     ImageNotFound,
     JcrError,
@@ -31,13 +33,11 @@ _LONGEST = 300  # characters of a text that somebody else wrote
 
 _LOGIN = "Check that the token is still valid: issue a new one, or see the tokens of the registry in the console."
 _PERMISSION = "Check that the login belongs to this registry and that its account may do this."
-_REPOSITORY = "Create the repository first (jcr_repository); JCR does not create it on a push."
-_FULL = "The registry has no room left: free some, or raise its quota."
 _FOREIGN = "Check the registry host, and whether a proxy or a portal stands before it."
 
 # The registry's code, what that is, and its cure; first of all, since the same status stands for different things.
 _CODES: t.Mapping[str, tuple[type[JcrError], str | None]] = {
-    "NAME_UNKNOWN": (TransferRefused, _REPOSITORY),
+    "NAME_UNKNOWN": (TransferRefused, NO_REPOSITORY_CURE),
     "NAME_INVALID": (TransferRefused, "Correct the name of the repository."),
     "MANIFEST_UNKNOWN": (ImageNotFound, None),
     "BLOB_UNKNOWN": (ImageNotFound, "The registry does not have all of the image: push it again."),
@@ -53,7 +53,7 @@ _STATUSES: t.Mapping[int, tuple[type[JcrError], str | None]] = {
     404: (ImageNotFound, None),
     413: (TransferRefused, "The registry, or a proxy before it, takes nothing that large: raise its limit."),
     429: (RateLimited, None),
-    507: (TransferRefused, _FULL),
+    507: (TransferRefused, NO_ROOM_CURE),
 }
 
 

@@ -162,13 +162,22 @@ def test_push_cut_in_the_middle(bench: Bench, run: Run) -> None:
     assert bench.tags() == []
 
 
-def test_push_whose_manifest_is_not_taken(bench: Bench, run: Run) -> None:
-    """All layers have arrived, and the engine's last word is an error."""
-    bench.fault({"status": {"http": 500}}, "PUT", "/manifests/")
+@pytest.mark.parametrize(
+    ("code", "kind", "cure", "attempts"),
+    [
+        (500, "transfer_failed", "The registry failed: try again later", 2),
+        (507, "transfer_refused", "The registry has no room left", 1),
+        (501, "transfer_failed", "Something else answers in the registry's place", 1),
+    ],
+)
+def test_push_whose_manifest_is_not_taken(
+    bench: Bench, run: Run, code: int, kind: str, cure: str, attempts: int
+) -> None:
+    """All layers have arrived, and the engine's last word is an error. What stays is not tried again."""
+    bench.fault({"status": {"http": code}}, "PUT", "/manifests/")
     result = bench.image(run, retries=1)
-    assert result["error"]["attempts"] == 2
-    cause = "received unexpected HTTP status: 500"
-    assert_failure(result, "transfer_failed", f"push '{bench.uri}:1.0'", cause, "The registry failed: try again later")
+    assert (result["error"]["retryable"], result["error"]["attempts"]) == (attempts > 1, attempts)
+    assert_failure(result, kind, f"push '{bench.uri}:1.0'", f"received unexpected HTTP status: {code}", cure)
     assert bench.tags() == []
     bench.emulator.faults([])
     assert bench.image(run)["changed"] is True

@@ -264,6 +264,15 @@ def test_an_error_in_a_pull_is_raised_whatever_comes_before():
         ("error from registry: denied: no", TransferFailed, True),
         ("undenied unauthorizedness", TransferFailed, False),
         ("unknown: no entry", TransferFailed, False),
+        ("received unexpected HTTP status: 503 Service Unavailable", TransferFailed, True),
+        ("received unexpected HTTP status: 507 Insufficient Storage", TransferRefused, False),
+        ("received unexpected HTTP status: 501 Not Implemented", TransferFailed, False),
+        (
+            "failed to do request: unexpected status from PUT request to https://h/v2/a/blobs/uploads/1: "
+            "507 Insufficient Storage",
+            TransferRefused,
+            False,
+        ),
         ("unauthorized: authentication required", LoginRefused, False),
         ('Get "http://h/v2/token?service=h": unauthorized: token expired', LoginRefused, False),
         ('error parsing HTTP 401 response body: invalid character: "<html>"', LoginRefused, False),
