@@ -92,11 +92,11 @@ class EngineClient(APIClient):
         version = answer.headers.get("Api-Version") if answer.ok else None
         return version or t.cast("str", super()._retrieve_server_version())
 
-    def _stream_helper(self, response: t.Any, decode: bool = False) -> t.Iterator[bytes]:
-        """What the engine says of a transfer, as it comes. The SDK's own way takes several reads for each word, and a
-        push leaves little time to anything beside it.
+    def said(self) -> t.Iterator[bytes]:
+        """What the engine says of the transfer that is going on, as it comes. The SDK's own generator takes several
+        reads for each word, and a push leaves little time to anything beside it.
         """
-        return t.cast("t.Iterator[bytes]", response.raw.stream(_READ))
+        return t.cast("t.Iterator[bytes]", self.streamed.raw.stream(_READ))
 
     def inspect_in_full(self, reference: str) -> dict[str, t.Any]:
         """What the SDK's inspect_image() gives, and what an image for several platforms consists of (API 1.48)."""

@@ -13,7 +13,6 @@ not say what kind of failure it met, the registry is asked.
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
@@ -43,7 +42,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._stream import Patienc
 _NO_DIGEST = "sha256:" + "0" * 64  # of no image
 
 Fold = t.Union[PushStream, PullStream]
-Start = t.Callable[[EngineClient, dict[str, str]], t.Iterable[t.Union[bytes, str]]]
+Start = t.Callable[[EngineClient, dict[str, str]], object]
 
 
 class Transfer:
@@ -71,7 +70,7 @@ class Transfer:
         self._trust = trust or {}
 
     def run(self, start: Start, fold: Fold, deadline: Deadline) -> None:
-        """Feed all events of the stream to C(fold); raises what Engine.push() says.
+        """Ask the engine by C(start), and feed all events of its stream to C(fold); raises what Engine.push() says.
 
         C(attempts) of an error that the engine met says how often it tried: more than once if it put something off.
         """
@@ -89,15 +88,16 @@ class Transfer:
 
     def _stream(self, start: Start, fold: Fold, deadline: Deadline) -> None:
         try:
-            with contextlib.closing(start(self._client, self._auth)) as chunks, self._client.hung_up_in_time():
-                self._feed(fold, chunks, deadline)
+            start(self._client, self._auth)
+            with self._client.hung_up_in_time():
+                self._feed(fold, self._client.said(), deadline)
         except APIError as error:
             raise self._classified(error) from error
         except CONNECTION_ERRORS as error:
             deadline.check()
             raise self._broken(error, fold) from error
 
-    def _feed(self, fold: Fold, chunks: t.Iterable[bytes | str], deadline: Deadline) -> None:
+    def _feed(self, fold: Fold, chunks: t.Iterable[bytes], deadline: Deadline) -> None:
         patience, waits = Patience(), 0
         for event in events(chunks):
             deadline.check()

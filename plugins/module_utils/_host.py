@@ -13,7 +13,7 @@ import os
 import traceback
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, _load_params
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
 from ansible.module_utils.errors import UnsupportedError
 
@@ -53,20 +53,14 @@ class LocalHost:
 class Module(AnsibleModule):
     """An AnsibleModule that tells of bad options, which it finds itself, as of every other failure."""
 
-    given: t.Mapping[str, t.Any]  # the options before Ansible has converted them
-
     def __init__(self, spec: ArgumentSpec) -> None:
         super().__init__(supports_check_mode=True, **spec.arguments())
         try:
-            spec.check_given(self.given)
+            # What Ansible offers to modules that look at their options themselves: as they came, not converted yet.
+            spec.check_given(_load_params())
             spec.check(self.params)
         except ConfigurationError as error:
             self.fail_json(**failed(error))
-
-    def _load_params(self) -> None:
-        """Ansible's own step, right before it converts the options."""
-        super()._load_params()
-        self.given = dict(self.params)
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
         if "error" not in result:
