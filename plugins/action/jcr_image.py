@@ -9,6 +9,7 @@ from __future__ import annotations
 from ansible_collections.jdcloud.jcr.plugins.module_utils import (
     _engine,
     _filelock,
+    _filewriting,
     _localcontent,
     _pushprogress,
     _target,
@@ -25,4 +26,4 @@ class ActionModule(OnHostAction):
     build = staticmethod(build)
     # Workers inherit what is loaded here: loading the docker SDK would cost each of them as much as all else it does.
     # The others are what a push through an engine takes besides.
-    loaded = (_engine, _filelock, _localcontent, _pushprogress, _target, _tokens)
+    loaded = (_engine, _filelock, _filewriting, _localcontent, _pushprogress, _target, _tokens)
