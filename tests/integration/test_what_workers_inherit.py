@@ -61,24 +61,28 @@ def imports(books: Playbooks, *tasks: dict[str, t.Any]) -> Imports:
 
 
 @pytest.fixture
-def place(emulator: RunningEmulator, docker_engine: RunningEngine, tmp_path: Path) -> Playbooks:
+def account(emulator: RunningEmulator) -> RunningEmulator:
     Account(emulator).declare(REGISTRY, REPOSITORY)
-    return playbooks(tmp_path, emulator, docker_engine.docker_host)
+    return emulator
 
 
-def test_a_push_imports_nothing_in_its_worker(place: Playbooks) -> None:
-    source, engine = "inherited-source:1", place.environment["DOCKER_HOST"]
+def test_a_push_imports_nothing_in_its_worker(
+    account: RunningEmulator, docker_engine: RunningEngine, tmp_path: Path
+) -> None:
+    source, engine = "inherited-source:1", docker_engine.docker_host
     images.load(engine, images.runnable(source, message=source))
     try:
         wish = {"registry": REGISTRY, "repository": REPOSITORY, "source": source, "tag": "1.0"}
-        found = imports(place, {"jdcloud.jcr.jcr_image": wish})
+        found = imports(playbooks(tmp_path, account, engine), {"jdcloud.jcr.jcr_image": wish})
     finally:
         images.remove(engine, [source])
     assert found.before >= {"module_utils._engineclient", "module_utils._target", "docker.api.client"}
     assert found.by_workers == set()
 
 
-def test_a_look_at_tokens_imports_nothing_in_its_worker(place: Playbooks) -> None:
-    found = imports(place, {"jdcloud.jcr.jcr_token_info": {"registry": REGISTRY}})
+def test_a_look_at_tokens_imports_nothing_in_its_worker(account: RunningEmulator, tmp_path: Path) -> None:
+    found = imports(
+        playbooks(tmp_path, account, "unix:///nowhere"), {"jdcloud.jcr.jcr_token_info": {"registry": REGISTRY}}
+    )
     assert "module_utils._knowntokens" in found.before
     assert found.by_workers == set()
