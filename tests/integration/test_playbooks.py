@@ -333,6 +333,13 @@ def test_publish_guards_tags(
     assert set(digests(emulator).values()).isdisjoint(before.values())
 
 
+def test_publish_takes_no_empty_variable_for_no_guard(books: Playbooks, emulator: RunningEmulator) -> None:
+    told = publish("web:build", publish_immutable_tags="")
+    refused = books.run("publish", told)
+    assert refused.code != 0 and "immutable_tags has an empty entry" in refused.failure
+    assert emulator.requests() == []
+
+
 def test_publish_removes_local_sources(
     books: Playbooks, emulator: RunningEmulator, docker_engine: RunningEngine, source: str
 ) -> None:
