@@ -51,7 +51,7 @@ def choose(candidates: t.Sequence[Candidate], wanted: str | None, what: str) -> 
         )
     raise ConfigurationError(
         f"there are {len(digests)} images in it{f' by the name {wanted!r}' if wanted else ''}: {_listed(found)}",
-        cure="Choose one by its name or digest.",
+        cure="Choose one with archive_image, by its name or digest.",
         **subject,
     )
 

@@ -97,7 +97,7 @@ class ImageResource(TokenResource):
             self.session.missing(
                 NotFound(
                     f"repository '{self.repository}' does not exist in registry '{self.registry}'",
-                    cure="Create it with jcr_repository first.",
+                    cure="Create it with jcr_repository first, or check its name.",
                 )
             )
 

@@ -19,7 +19,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import (
     ImageNotFound,
     JcrError,
 )
-from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
+from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference, check_local_name
 
 if t.TYPE_CHECKING:
     from ansible_collections.jdcloud.jcr.plugins.module_utils._delivery import Delivery
@@ -44,7 +44,8 @@ class LocalContent:
         self._pushed_as: str | None = None  # the tag that the push needed, and the engine keeps
 
     def check(self) -> None:
-        """The engine judges the name."""
+        """A name that no engine could read is refused."""
+        check_local_name(self._name)
 
     def __str__(self) -> str:
         return f"image '{self._name}'"

@@ -82,6 +82,12 @@ class ImageReference:
             raise RuleError(f"{shown(str(self))} is not the name of an image: {problem}")
 
 
+def check_local_name(text: str) -> None:
+    """Refuse what a Docker Engine can read neither as the name nor as the id of an image; raises RuleError."""
+    if not _IMAGE_ID.fullmatch(text):
+        ImageReference.parse(text)
+
+
 def _split_host(text: str) -> tuple[str | None, str]:
     first, slash, rest = text.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):

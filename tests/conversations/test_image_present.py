@@ -586,6 +586,7 @@ BAD_OPTIONS = {
     "removing an archive": ({"archive": "b", "remove_local_source": True}, "goes with source", "configuration"),
     "no platform": ({"archive": "b", "platforms": ["linux/amd64", "ARM"]}, "'ARM' is not a platform", "rule"),
     "no source's name": ({"source": ""}, "source is empty", "configuration"),
+    "a source that is no name": ({"source": "web:TWO!"}, "not the name of an image: 'TWO!' is not a tag", "rule"),
     "no archive's path": ({"archive": " "}, "archive is empty", "configuration"),
     "no image's name at all": ({"from_image": ""}, "from_image is empty", "configuration"),
     "a login to no registry": (

@@ -1040,7 +1040,7 @@ def test_undeclared_repository(registry: Account, run: Run) -> None:
     result = run(registry, "jcr_image", {**IMAGE, "docker_host": "unix:///nonexistent/docker.sock"})
     about = "push image 'shop:1.0' to 'shop/web' of registry 'myregistry' in cn-north-1"
     cause = "repository 'shop/web' does not exist in registry 'myregistry'"
-    assert_failure(result, "not_found", about, cause, "Create it with jcr_repository first")
+    assert_failure(result, "not_found", about, cause, "Create it with jcr_repository first, or check its name")
 
 
 # --- the clock -------------------------------------------------------------------------------------------------------

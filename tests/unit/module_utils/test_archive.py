@@ -119,7 +119,8 @@ def test_an_image_of_a_layout_that_cannot_be_chosen(tmp_path):
     with pytest.raises(ConfigurationError) as caught:
         open_archive(str(path))
     assert caught.value.message == (
-        f"Cannot read '{path}': there are 2 images in it: {listed}. Choose one by its name or digest."
+        f"Cannot read '{path}': there are 2 images in it: {listed}. "
+        "Choose one with archive_image, by its name or digest."
     )
     with pytest.raises(ImageNotFound) as caught:
         open_archive(str(path), "web:2.0")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils import _rules
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import RuleError
-from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference
+from ansible_collections.jdcloud.jcr.plugins.module_utils._reference import ImageReference, check_local_name
 from tests.support.contract import load
 
 NAMES = load("names.json")
@@ -191,3 +191,16 @@ def test_what_is_no_tag_there_is_none_here(tag):
 def test_what_is_no_digest_there_is_none_here(digest):
     with pytest.raises(RuleError):
         ImageReference(HOST, "web", digest=digest)
+
+
+@pytest.mark.parametrize(
+    "name", ["web", "web:1.0", "localhost/web", "a1b2c3", "sha256:a1b2c3", "a" * 64, "sha256:" + "a" * 64]
+)
+def test_a_name_or_an_id_may_be_an_image_of_an_engine(name):
+    check_local_name(name)
+
+
+@pytest.mark.parametrize("name", ["Web", "web:TWO!", "web one", "https://registry.example.com/web"])
+def test_what_no_engine_reads_is_no_image_of_one(name):
+    with pytest.raises(RuleError, match="is not the name of an image"):
+        check_local_name(name)
