@@ -30,7 +30,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._configjson import (
     parse,
 )
 from ansible_collections.jdcloud.jcr.plugins.module_utils._credentialstore import CredentialStore
-from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import FileError, RuleError
+from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import ConfigurationError, FileError, RuleError
 from ansible_collections.jdcloud.jcr.plugins.module_utils._filelock import locked
 from ansible_collections.jdcloud.jcr.plugins.module_utils._files import is_private, read_bytes
 from ansible_collections.jdcloud.jcr.plugins.module_utils._filewriting import write_private
@@ -225,12 +225,21 @@ def default_config_path(environ: t.Mapping[str, str], home: str) -> str:
 
 
 def config_path(given: str | None, environ: t.Mapping[str, str], home: str) -> str:
-    """The whole path of a docker configuration: C(given), in which C(~) is the home directory, or the default one."""
+    """The whole path of a docker configuration: C(given), in which C(~) is the home directory, or the default one.
+
+    Raises ConfigurationError for C(~NAME) where there is no such user: it would be a folder of that name, here.
+    """
     if not given:
         return default_config_path(environ, home)
     if given == "~" or given.startswith("~/"):
         given = home + given[1:]
-    return os.path.abspath(os.path.expanduser(os.path.expandvars(given)))
+    path = os.path.expanduser(os.path.expandvars(given))
+    if path.startswith("~"):
+        raise ConfigurationError(
+            f"config_path {given!r} begins with the home of a user that is not on the machine",
+            cure="Correct the user's name, or give a path without '~'.",
+        )
+    return os.path.abspath(path)
 
 
 def _told_to_docker(document: dict[str, t.Any], host: str) -> str:

@@ -230,6 +230,20 @@ def test_a_user_that_does_not_exist(account: Account, run: Run, check: bool) -> 
     cause = "there is no user 'no-such-user' on the machine"
     assert_failure(result, "configuration", ABOUT, cause, "Create the user first, or correct its name.")
     assert not config.exists()
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_the_home_of_a_user_that_does_not_exist(
+    account: Account, run: Run, check: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No folder of that name is made where the task happens to be."""
+    monkeypatch.chdir(account.home)
+    before = os.listdir(account.home)
+    result = run(account, "jcr_login", {"registry": REGISTRY, "config_path": "~no-such-user/config.json"}, check=check)
+    cause = "config_path '~no-such-user/config.json' begins with the home of a user that is not on the machine"
+    assert_failure(result, "configuration", ABOUT, cause, "Correct the user's name, or give a path without '~'.")
+    assert os.listdir(account.home) == before
+    assert issued(account) == 0
     assert issued(account) == 0
 
 
