@@ -84,6 +84,8 @@ options:
       - Further hosts (V(host) or V(host:port)) that may receive a token.
       - The host that the service names for a registry must be the documented one or stand in this list.
       - Hosts of this machine are accepted if O(endpoint) is on this machine too.
+      - Where a registry keeps its layers on another host and redirects who reads them, that has to be one of these,
+        too. It is asked without the token.
     type: list
     elements: str
     default: []

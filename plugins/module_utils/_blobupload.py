@@ -23,6 +23,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import C
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Answer
 
 CHUNK = 16 * 1024 * 1024  # bytes
+KEPT_ELSEWHERE = (302, 307)  # how a registry answers the question for a blob that another host keeps for it
 _LOST = ("BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID")
 _REACHED = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
 
@@ -152,7 +153,7 @@ class BlobUpload:
     def _is_there(self) -> bool:
         """Whether the blob is in the repository: the answer to its last request may have been lost."""
         path = f"{self._path}/blobs/{self._blob.digest}"
-        return self._conversation.ask("HEAD", path, self._scopes, expect=(200, 404)).status == 200
+        return self._conversation.ask("HEAD", path, self._scopes, expect=(200, *KEPT_ELSEWHERE, 404)).status != 404
 
     def _forget(self) -> None:
         """Begin anew, from the first byte."""

@@ -16,7 +16,7 @@ import urllib.parse
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._answers import parse_json
 from ansible_collections.jdcloud.jcr.plugins.module_utils._blobreader import BlobReader, BlobStream
-from ansible_collections.jdcloud.jcr.plugins.module_utils._blobupload import CHUNK, BlobUpload
+from ansible_collections.jdcloud.jcr.plugins.module_utils._blobupload import CHUNK, KEPT_ELSEWHERE, BlobUpload
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._content import Content
 from ansible_collections.jdcloud.jcr.plugins.module_utils._digest import is_digest
@@ -204,9 +204,14 @@ class Repository:
     # --- blobs
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """Whether the repository has this blob. Asked before a push, so with the right to push."""
+        """Whether the repository has this blob. Asked before a push, so with the right to push.
+
+        A registry that keeps its blobs elsewhere says where, once it knows that they are there: nobody has to go.
+        """
         target = f"{self._path}/blobs/{blob.digest}"
-        answer = self._conversation.ask("HEAD", target, self._push, expect=(200, 404))
+        answer = self._conversation.ask("HEAD", target, self._push, expect=(200, *KEPT_ELSEWHERE, 404))
+        if answer.status in KEPT_ELSEWHERE:
+            return True
         length = answer.headers.get("Content-Length", str(blob.size))
         return answer.status == 200 and length == str(blob.size)
 

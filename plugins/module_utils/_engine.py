@@ -40,6 +40,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._stream import PullStream, PushStream
 
 DEFAULT_TAG = "latest"
+_IN_USE = 409  # the status for an image that a container needs
 
 
 class Engine:
@@ -89,7 +90,17 @@ class Engine:
 
     def remove(self, reference: str) -> list[dict[str, str]]:
         """Take a name away, and the image with its last name; a list of {untagged: name} and {deleted: id}."""
-        removed = self._call(lambda client: client.remove_image(reference), missing=[])
+
+        def work(client: EngineClient) -> t.Any:
+            try:
+                return client.remove_image(reference)
+            except APIError as error:
+                if error.status_code != _IN_USE:
+                    raise
+                cure = "Remove the container that uses the image, or keep the image."
+                raise EngineError(f"the Docker Engine says: {error.explanation}", cure=cure) from error
+
+        removed = self._call(work, missing=[])
         return [{key.lower(): value for key, value in step.items()} for step in removed or []]
 
     def push(

@@ -119,7 +119,7 @@ class Conversation:
     ) -> Answer:
         """One attempt, save for what a login takes; a Body goes by the time that it stands still.
 
-        What only reads follows redirects, without the login and to allowed hosts only.
+        What only reads follows redirects that are not expected, without the login and to allowed hosts only.
         Where the login changes, a Body is not sent again, but a retryable AuthenticationFailed raised: nobody knows how
         much of it the registry has kept.
         """
@@ -138,13 +138,14 @@ class Conversation:
                 redirects=reads,
             )
 
-        answer = self._followed(target, scopes, attempt, resend=idle is None)
+        answer = self._followed(target, scopes, attempt, expect, resend=idle is None)
         if answer.status not in expect:
             raise self._refusal(answer.status, answer.headers, answer.body)
         return answer
 
     def open(self, target: str, scopes: Scopes, headers: t.Mapping[str, str]) -> Stream:
         """GET a blob, one attempt: 200 or 206. A redirect is followed without the login, to allowed hosts only."""
+        expect = (200, 206)
 
         def attempt(transport: Transport, path: str, authorization: Secret | None) -> Stream:
             return transport.open(
@@ -155,8 +156,8 @@ class Conversation:
                 idle=self._idle,
             )
 
-        stream = self._followed(target, scopes, attempt)
-        if stream.status in (200, 206):
+        stream = self._followed(target, scopes, attempt, expect)
+        if stream.status in expect:
             return stream
         with contextlib.closing(stream):
             raise self._refusal(stream.status, stream.headers, stream.read(_MAX_ERROR))
@@ -216,12 +217,14 @@ class Conversation:
                 self.pause(attempt, error)
         raise RuntimeError("unreachable: the loop has no end of its own")
 
-    def _followed(self, target: str, scopes: Scopes, attempt: Attempt, *, resend: bool = True) -> t.Any:
-        """What the attempt gives behind its redirects; the last answer, if there are too many."""
+    def _followed(
+        self, target: str, scopes: Scopes, attempt: Attempt, expect: t.Collection[int], *, resend: bool = True
+    ) -> t.Any:
+        """What the attempt gives behind the redirects that are not expected; the last answer, if there are too many."""
         base, path = self._own.base, target
         answer = self._authorized(scopes, lambda login: attempt(self._own, target, login), resend=resend)
         for _redirect in range(_MAX_REDIRECTS):
-            if not 300 <= answer.status < 400:
+            if not 300 <= answer.status < 400 or answer.status in expect:
                 break
             if isinstance(answer, Stream):
                 answer.close()

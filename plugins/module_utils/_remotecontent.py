@@ -60,6 +60,7 @@ class RemoteContent:
         self._place: OwnPlace | ForeignPlace | None = None
         self._found: dict[str, t.Any] | None = None  # what the service tells of an image in an own place
         self._image: Image | None = None  # what the manifests tell
+        self._root: str | None = None  # the digest of all of it, before platforms are chosen
         self.platforms: list[str] = []  # where they can be told without a token
         self.digest: str | None = None
 
@@ -117,6 +118,7 @@ class RemoteContent:
         self._found = place.find(self._reference, _DEFAULT_TAG)
         if self._found is None:
             return
+        self._root = self._found["digest"]
         if not self._platforms or self._is_single:
             self.digest, self.platforms = self._found["digest"], self._found["platforms"]
             return
@@ -161,7 +163,9 @@ class RemoteContent:
 
     def _read_manifests(self, opened: t.ContextManager[Repository], reference: str) -> None:
         with opened as repository:
-            self._take(walk(_source(repository, reference), self._platforms))
+            source = _source(repository, reference)
+            self._take(walk(source, self._platforms))
+            self._root = source.root.digest
 
     def _take(self, image: Image) -> None:
         self._image, self.digest = image, image.root.digest
@@ -193,9 +197,8 @@ class RemoteContent:
         from ansible_collections.jdcloud.jcr.plugins.module_utils._upload import upload
 
         with self._opened_to_copy(delivery) as origin, delivery.repository() as repository:
-            root = self._found["digest"] if self._found else self._wanted
             transfer = upload(
-                _source(origin, root),
+                _source(origin, self._root or self._wanted),
                 repository,
                 tags,
                 platforms=self._platforms,

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._progressfile import ProgressFile
+from ansible_collections.jdcloud.jcr.plugins.module_utils._remotecontent import RemoteContent
 from tests.emulator_tests import docker_registry
 from tests.support import archives, sources
 from tests.support.emulator import RunningEmulator
@@ -460,6 +461,33 @@ def test_a_host_that_does_not_answer(world: World) -> None:
             "Cannot read image 127.0.0.1:1/base/image:1: 127.0.0.1:1 refuses the connection. "
             "Check the registry host: nothing listens there."
         )
+
+
+@pytest.mark.parametrize("choice", [{}, {"platforms": [PLATFORM]}], ids=["all", "chosen"])
+def test_a_foreign_tag_is_what_it_was_when_the_task_began(
+    world: World, monkeypatch: pytest.MonkeyPatch, choice: dict[str, t.Any]
+) -> None:
+    name = f"{world.foreign}/base/moving"
+
+    def move(to: str) -> None:
+        line = ["skopeo", "--insecure-policy", "copy", "--all", "--dest-tls-verify=false"]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(world.place), "XDG_RUNTIME_DIR": str(world.place)}
+        source, target = f"oci:{world.archives[to]}", f"docker://{name}:1"
+        subprocess.run([*line, source, target], env=environment, capture_output=True, check=True)
+
+    def send_later(*args: t.Any) -> t.Iterator[str]:
+        move("one")
+        return send(*args)
+
+    send = RemoteContent.send
+
+    move("both")
+    wish = world.task({"from_image": f"{name}:1", **choice})
+    predicted = world.ok("jcr_image", wish, run_here, check=True)
+    monkeypatch.setattr(RemoteContent, "send", send_later)
+    done = world.ok("jcr_image", wish, run_here)
+    assert done["changed"] is True and predicted["diff"] == done["diff"]
+    assert world.remote() == {"latest": predicted["image"]["digest"]}
 
 
 # --- registries with a login of their own ----------------------------------------------------------------------------

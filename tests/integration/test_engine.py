@@ -195,6 +195,21 @@ def test_the_tiny_image_runs(bench: Bench, message: str) -> None:
     assert (run.returncode, run.stdout, run.stderr) == (0, message + "\n", "")
 
 
+def test_an_image_that_a_container_needs_stays(bench: Bench) -> None:
+    name = bench.name("needed")
+    images.load(bench.docker_host, images.runnable(name, "needed"))
+    assert DOCKER, "the docker CLI belongs to the engine's package"
+    docker = [DOCKER, "--host", bench.docker_host]
+    created = subprocess.run([*docker, "create", "--network", "none", name], capture_output=True, check=True)
+    try:
+        with pytest.raises(EngineError, match="container") as refused:
+            bench.engine.remove(name)
+    finally:
+        subprocess.run([*docker, "rm", created.stdout.decode().strip()], capture_output=True, check=True)
+    assert "Remove the container" in refused.value.cure
+    assert bench.engine.remove(name)
+
+
 # --- what should be refused ------------------------------------------------------------------------------------------
 
 

@@ -410,6 +410,20 @@ def test_a_blob_that_the_registry_takes_for_another():
             repository(server).push_blob(content())
 
 
+@pytest.mark.parametrize("status", [302, 307])
+def test_a_blob_that_another_host_keeps_is_there(status):
+    """The registry asks that host itself before it answers so: whoever pushes has nothing to do there."""
+    with ScriptedServer() as sink:
+        elsewhere = reply(status, b"moved", location=f"http://{sink.host}/store/1")
+        with ScriptedServer(OPEN, elsewhere) as server:
+            assert repository(server).has_blob(BLOB)
+        with ScriptedServer(OPEN, reply(202, b"", location="/up/1"), reply(500, b""), reply(404, b"")) as server:
+            server._script.append(elsewhere)  # the upload is gone because it had come to its end
+            repository(server).push_blob(content())
+        assert [request.method for request in server.requests] == ["GET", "POST", "PUT", "GET", "HEAD"]
+        assert sink.connections == 0
+
+
 @pytest.mark.parametrize("told", ["0-99", "0-0", "5-6", ""])
 def test_a_registry_that_has_more_than_it_was_sent_begins_anew(told):
     began = reply(202, b"", location="/up/1")
