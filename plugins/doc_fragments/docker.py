@@ -14,7 +14,8 @@ class ModuleDocFragment:
 options:
   docker_host:
     description:
-      - The address of the Docker Engine, for example V(unix:///var/run/docker.sock).
+      - The address of the Docker Engine, for example V(unix:///var/run/docker.sock). V(ssh://) takes the Python library
+        C(paramiko) as well.
       - Without it, E(DOCKER_HOST) is used, and then the engine's usual socket. With E(DOCKER_HOST) go
         E(DOCKER_TLS_VERIFY) and E(DOCKER_CERT_PATH), as for the C(docker) client.
     type: str

@@ -48,6 +48,8 @@ def _reason(chain: t.Sequence[BaseException]) -> tuple[str, str]:
             return f"TLS fails ({error.reason or error})", "Check tls_ca_path, tls_client_cert and tls_client_key."
         if isinstance(error, socket.gaierror):
             return "the name of its machine is not known", "Check docker_host."
+        if str(error).startswith("Install paramiko"):
+            return "ssh takes the library paramiko", "Install it there: pip install paramiko, or python3-paramiko."
         if isinstance(error, OSError) and error.errno in _CURES:
             return _CURES[error.errno]
     if fell_silent(chain[0]):

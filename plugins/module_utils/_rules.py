@@ -33,7 +33,8 @@ _SHOWN_LENGTH = 80  # of a refused value in a message
 _MAX_TAG = 128  # Docker's reference grammar
 _REGION = re.compile(r"[a-z]{2}-[a-z]+-[0-9]+")
 _MAX_REGION = 24  # with a registry of 32 characters and "-inner", the 63 that one label of a host name may have
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_TAG_LETTERS = "A-Za-z0-9_.-"  # the inside of a regular expression's character class
+_TAG = re.compile(f"[A-Za-z0-9_][{_TAG_LETTERS}]*")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Of the separators within one stage of a name, Docker's reference grammar knows '_', '__' and any number of '-'.
 _SEPARATORS = re.compile(r"[_-]+")
@@ -169,8 +170,10 @@ def tag(text: str) -> str:
     cure = f"A tag has 1 to {_MAX_TAG} characters of A-Z, a-z, 0-9, '_', '.' and '-', but neither '.' nor '-' in front."
     _refuse_other_types("tag", text, cure)
     if len(text) > _MAX_TAG or not _TAG.fullmatch(text):
-        corrected = re.sub(r"[^A-Za-z0-9_.-]+", "-", _plain(text)).lstrip(".-")[:_MAX_TAG]
-        raise RuleError(f"tag {_shown(text)} is not a tag", cure=_advice(cure, [corrected] if corrected else []))
+        plain = _plain(text)
+        corrected = re.sub(f"[^{_TAG_LETTERS}]+", "-", plain).strip(".-")[:_MAX_TAG]
+        obvious = corrected and not _loses_letters(plain, _TAG_LETTERS)
+        raise RuleError(f"tag {_shown(text)} is not a tag", cure=_advice(cure, [corrected] if obvious else []))
     return text
 
 
@@ -232,6 +235,8 @@ def _stage_fault(stage: str, grammar: _Grammar) -> str | None:
 def _corrected(name: str, grammar: _Grammar) -> str | None:
     """A name like this one that passes the rule, or None if there is no obvious one."""
     plain = _plain(name).lower()
+    if _loses_letters(plain, grammar.allowed):
+        return None
     stages = [_corrected_stage(stage, grammar) for stage in (plain.split("/") if grammar.stages else [plain])]
     corrected = "/".join(stage for stage in stages if stage)[: grammar.longest].rstrip("/" + grammar.separators)
     return corrected if _fault(corrected, grammar) is None else None
@@ -242,6 +247,11 @@ def _corrected_stage(stage: str, grammar: _Grammar) -> str:
     if grammar.pushable:
         stage = _SEPARATORS.sub(lambda run: run[0] if _PUSHABLE_SEPARATOR.fullmatch(run[0]) else "-", stage)
     return stage.strip(grammar.separators)
+
+
+def _loses_letters(text: str, allowed: str) -> bool:
+    """Whether letters or digits would have to go: what is left of a word without them is no obvious name."""
+    return any(character.isalnum() for character in re.findall(f"[^{allowed}]", text))
 
 
 def _plain(text: str) -> str:

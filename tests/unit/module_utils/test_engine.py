@@ -640,6 +640,11 @@ def test_nobody_on_the_port():
     assert "nobody listens there" in told_of(f"tcp://127.0.0.1:{port}")
 
 
+def test_ssh_without_its_library(monkeypatch):
+    monkeypatch.delattr("docker.api.client.SSHHTTPAdapter", raising=False)  # what the SDK does without paramiko
+    assert "ssh takes the library paramiko. Install it there: pip install paramiko" in told_of("ssh://127.0.0.1")
+
+
 def test_no_permission(tmp_path):
     """As another user: root may open any socket."""
     with socket.socket(socket.AF_UNIX) as listener:

@@ -136,6 +136,7 @@ def test_a_refusal_says_what_is_wrong(check, value, said):
         (_rules.repository_name_to_create, "a" * 254 + "/b", "a" * 254),
         (_rules.tag, "v1.0+build 7", "v1.0-build-7"),
         (_rules.tag, "..v1", "v1"),
+        (_rules.tag, "v1!", "v1"),
         (_rules.digest, "SHA256:" + "AB" * 32, "sha256:" + "ab" * 32),
         (_rules.region, "cn-north1", "cn-north-1"),
         (_rules.region, "CN-EAST-2", "cn-east-2"),
@@ -145,13 +146,14 @@ def test_a_refusal_proposes_a_corrected_value(check, value, corrected):
     assert refusal(check, value).cure.endswith(f"Did you mean {corrected!r}?")
 
 
-@pytest.mark.parametrize("value", ["", "abc", "---", "测试镜像", "a___b", None, 5])
+@pytest.mark.parametrize("value", ["", "abc", "---", "测试镜像", "größere-registry", "a___b", None, 5])
 def test_no_correction_is_made_up(value):
     assert "Did you mean" not in refusal(_rules.registry_name_to_create, value).message
 
 
-def test_an_empty_tag_has_no_correction():
-    assert "Did you mean" not in refusal(_rules.tag, "+").message
+@pytest.mark.parametrize("value", ["+", "Größe", "版本-1"])
+def test_no_correction_of_a_tag_is_made_up(value):
+    assert "Did you mean" not in refusal(_rules.tag, value).message
 
 
 HUGE = ["A" * 100_000, "a" * 100_000 + "!", "-" * 65_536, "a-" * 32_768, "_/" * 32_768, [0] * 10_000]
