@@ -166,7 +166,7 @@ def test_what_is_refused_for_several_reasons_is_a_list(books: Playbooks, emulato
     run = books.run("provision", {**declared, "provision_preflight": False})
     first, *others = run.failure.splitlines()
     assert first == "Nothing was changed, because 2 things are in the way:"
-    assert [line[:2] for line in others] == ["- ", "- "] and "is less than 0" in others[0]
+    assert [line[:2] for line in others] == ["- ", "- "] and "is -1 (Choose 0 or more)" in others[0]
     assert emulator.requests() == []
 
 
