@@ -24,6 +24,11 @@ class Cost:
         return Cost(self.wall / count, self.cpu / count)
 
 
+def mean(costs: t.Sequence[Cost]) -> Cost:
+    """What one of them took on the average."""
+    return Cost(sum(cost.wall for cost in costs), sum(cost.cpu for cost in costs)) / len(costs)
+
+
 def least(costs: t.Sequence[Cost]) -> Cost:
     """The least of several measurements of the same: what else runs on a machine can only add to them."""
     return Cost(min(cost.wall for cost in costs), min(cost.cpu for cost in costs))

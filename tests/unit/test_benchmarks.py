@@ -14,13 +14,17 @@ import pytest
 
 from tests.benchmarks import __main__ as command
 from tests.benchmarks import measuring, tasks
-from tests.benchmarks.figures import Cost, Figure, least, missed, quicker_half, ratio
+from tests.benchmarks.figures import Cost, Figure, least, mean, missed, quicker_half, ratio
 
 # --- figures ---------------------------------------------------------------------------------------------------------
 
 
 def test_costs_are_compared_after_the_fixed_part_is_taken_away():
     assert (Cost(5.0, 3.0) - Cost(1.0, 1.0)) / 4 == Cost(1.0, 0.5)
+
+
+def test_the_mean_is_found_for_wall_and_processor_apart():
+    assert mean([Cost(3.0, 1.0), Cost(1.0, 4.0), Cost(2.0, 4.0)]) == Cost(2.0, 3.0)
 
 
 def test_the_least_is_found_for_wall_and_processor_apart():
