@@ -19,13 +19,25 @@ import urllib.parse
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._content import Content, SourceBroken
 from ansible_collections.jdcloud.jcr.plugins.module_utils._errors import JcrError, TransferFailed
+from ansible_collections.jdcloud.jcr.plugins.module_utils._imagesource import Descriptor
 from ansible_collections.jdcloud.jcr.plugins.module_utils._registrycall import Conversation, Scopes
 from ansible_collections.jdcloud.jcr.plugins.module_utils._transport import Answer
 
 CHUNK = 16 * 1024 * 1024  # bytes
-KEPT_ELSEWHERE = (302, 307)  # how a registry answers the question for a blob that another host keeps for it
+_KEPT_ELSEWHERE = (302, 307)  # how a registry answers the question for a blob that another host keeps for it
 _LOST = ("BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID")
 _REACHED = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
+
+
+def has_blob(conversation: Conversation, path: str, scopes: Scopes, blob: Descriptor) -> bool:
+    """Whether a repository has this blob; C(path) as BlobUpload has it.
+
+    A registry that keeps its blobs elsewhere says where, once it knows that they are there: nobody has to go.
+    """
+    answer = conversation.ask("HEAD", f"{path}/blobs/{blob.digest}", scopes, expect=(200, *_KEPT_ELSEWHERE, 404))
+    if answer.status in _KEPT_ELSEWHERE:
+        return True
+    return answer.status == 200 and answer.headers.get("Content-Length", str(blob.size)) == str(blob.size)
 
 
 class BlobUpload:
@@ -152,8 +164,7 @@ class BlobUpload:
 
     def _is_there(self) -> bool:
         """Whether the blob is in the repository: the answer to its last request may have been lost."""
-        path = f"{self._path}/blobs/{self._blob.digest}"
-        return self._conversation.ask("HEAD", path, self._scopes, expect=(200, *KEPT_ELSEWHERE, 404)).status != 404
+        return has_blob(self._conversation, self._path, self._scopes, self._blob)
 
     def _forget(self) -> None:
         """Begin anew, from the first byte."""

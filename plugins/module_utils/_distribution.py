@@ -16,7 +16,7 @@ import urllib.parse
 
 from ansible_collections.jdcloud.jcr.plugins.module_utils._answers import parse_json
 from ansible_collections.jdcloud.jcr.plugins.module_utils._blobreader import BlobReader, BlobStream
-from ansible_collections.jdcloud.jcr.plugins.module_utils._blobupload import CHUNK, KEPT_ELSEWHERE, BlobUpload
+from ansible_collections.jdcloud.jcr.plugins.module_utils._blobupload import CHUNK, BlobUpload, has_blob
 from ansible_collections.jdcloud.jcr.plugins.module_utils._clock import Clock, Deadline
 from ansible_collections.jdcloud.jcr.plugins.module_utils._content import Content
 from ansible_collections.jdcloud.jcr.plugins.module_utils._digest import is_digest
@@ -204,16 +204,8 @@ class Repository:
     # --- blobs
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """Whether the repository has this blob. Asked before a push, so with the right to push.
-
-        A registry that keeps its blobs elsewhere says where, once it knows that they are there: nobody has to go.
-        """
-        target = f"{self._path}/blobs/{blob.digest}"
-        answer = self._conversation.ask("HEAD", target, self._push, expect=(200, *KEPT_ELSEWHERE, 404))
-        if answer.status in KEPT_ELSEWHERE:
-            return True
-        length = answer.headers.get("Content-Length", str(blob.size))
-        return answer.status == 200 and length == str(blob.size)
+        """Whether the repository has this blob. Asked before a push, so with the right to push."""
+        return has_blob(self._conversation, self._path, self._push, blob)
 
     def mount_blob(self, blob: Descriptor, origin: str) -> tuple[bool, str | None]:
         """Take a blob over from another repository of the same registry.

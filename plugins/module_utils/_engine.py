@@ -40,7 +40,7 @@ from ansible_collections.jdcloud.jcr.plugins.module_utils._secrets import Secret
 from ansible_collections.jdcloud.jcr.plugins.module_utils._stream import PullStream, PushStream
 
 DEFAULT_TAG = "latest"
-_IN_USE = 409  # the status for an image that a container needs
+_REMOVAL_CURES = {409: "Remove the container that uses the image, or keep the image."}
 
 
 class Engine:
@@ -90,17 +90,7 @@ class Engine:
 
     def remove(self, reference: str) -> list[dict[str, str]]:
         """Take a name away, and the image with its last name; a list of {untagged: name} and {deleted: id}."""
-
-        def work(client: EngineClient) -> t.Any:
-            try:
-                return client.remove_image(reference)
-            except APIError as error:
-                if error.status_code != _IN_USE:
-                    raise
-                cure = "Remove the container that uses the image, or keep the image."
-                raise EngineError(f"the Docker Engine says: {error.explanation}", cure=cure) from error
-
-        removed = self._call(work, missing=[])
+        removed = self._call(lambda client: client.remove_image(reference), _REMOVAL_CURES, missing=[])
         return [{key.lower(): value for key, value in step.items()} for step in removed or []]
 
     def push(
@@ -187,15 +177,21 @@ class Engine:
             self._client = connect(self.address)
         return self._client
 
-    def _call(self, work: t.Callable[[EngineClient], t.Any], **missing: t.Any) -> t.Any:
-        """What C(work) returns; C(missing) where the engine does not know the object, if that is given."""
+    def _call(
+        self, work: t.Callable[[EngineClient], t.Any], cures: t.Mapping[int, str] | None = None, **missing: t.Any
+    ) -> t.Any:
+        """What C(work) returns; C(missing) where the engine does not know the object, if that is given.
+
+        C(cures) are for refusals by their status, other than the usual one.
+        """
         client = self._connected()
         try:
             return work(client)
         except APIError as error:
             if missing and isinstance(error, NotFound):
                 return missing["missing"]
-            raise EngineError(f"the Docker Engine says: {error.explanation or error}") from error
+            cure = (cures or {}).get(error.status_code)
+            raise EngineError(f"the Docker Engine says: {error.explanation or error}", cure=cure) from error
         except (*CONNECTION_ERRORS, ValueError) as error:
             raise cannot_connect(error, self.address.docker_host) from error
 

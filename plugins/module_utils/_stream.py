@@ -43,16 +43,15 @@ _PULLED = ("Status: Downloaded newer image for ", "Status: Image is up to date f
 _MAX_DIGESTS = 8  # different ones that are kept to tell of them
 
 
-def events(chunks: t.Iterable[bytes | str]) -> t.Iterator[Event]:
+def events(chunks: t.Iterable[bytes]) -> t.Iterator[Event]:
     """The JSON objects of a stream, one a line, however it is cut into chunks; keeps one line in memory.
 
     Raises TransferFailed for anything that is not such an object.
     """
     rest = bytearray()
     for chunk in chunks:
-        data = chunk.encode("utf-8", "surrogateescape") if isinstance(chunk, str) else chunk
-        rest += data
-        if b"\n" in data:
+        rest += chunk
+        if b"\n" in chunk:
             *lines, last = rest.split(b"\n")
             rest = bytearray(last)
             for line in lines:

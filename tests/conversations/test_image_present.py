@@ -40,6 +40,13 @@ def skopeo(home: Path, password: str | None, command: str, reference: str, *opti
     return subprocess.run(line, env=environment, capture_output=True, check=True).stdout
 
 
+def fill(home: Path, layout: str | Path, reference: str, *options: str) -> None:
+    """Put an image, all of it, into a registry that is not of the service."""
+    line = ["skopeo", "--insecure-policy", "copy", "--all", "--dest-tls-verify=false", *options, f"oci:{layout}"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
+    subprocess.run([*line, f"docker://{reference}"], env=environment, capture_output=True, check=True)
+
+
 class World:
     """Two registries with a repository to push to and one to copy from, and archives of two images and of an index."""
 
@@ -111,9 +118,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[str]:
     layout = sources.write_layout(sources.index(["amd64", "arm64"], SIZES), place / "both")
     with docker_registry.serve(place) as url:
         host = url.removeprefix("http://")
-        line = ["skopeo", "--insecure-policy", "copy", "--all", "--dest-tls-verify=false", f"oci:{layout}"]
-        environment = {"PATH": os.environ["PATH"], "HOME": str(place), "XDG_RUNTIME_DIR": str(place)}
-        subprocess.run([*line, f"docker://{host}/base/both:1"], env=environment, capture_output=True, check=True)
+        fill(place, layout, f"{host}/base/both:1")
         yield host
 
 
@@ -467,22 +472,14 @@ def test_a_host_that_does_not_answer(world: World) -> None:
 def test_a_foreign_tag_is_what_it_was_when_the_task_began(
     world: World, monkeypatch: pytest.MonkeyPatch, choice: dict[str, t.Any]
 ) -> None:
-    name = f"{world.foreign}/base/moving"
-
-    def move(to: str) -> None:
-        line = ["skopeo", "--insecure-policy", "copy", "--all", "--dest-tls-verify=false"]
-        environment = {"PATH": os.environ["PATH"], "HOME": str(world.place), "XDG_RUNTIME_DIR": str(world.place)}
-        source, target = f"oci:{world.archives[to]}", f"docker://{name}:1"
-        subprocess.run([*line, source, target], env=environment, capture_output=True, check=True)
+    name, send = f"{world.foreign}/base/moving:1", RemoteContent.send
 
     def send_later(*args: t.Any) -> t.Iterator[str]:
-        move("one")
+        fill(world.place, world.archives["one"], name)
         return send(*args)
 
-    send = RemoteContent.send
-
-    move("both")
-    wish = world.task({"from_image": f"{name}:1", **choice})
+    fill(world.place, world.archives["both"], name)
+    wish = world.task({"from_image": name, **choice})
     predicted = world.ok("jcr_image", wish, run_here, check=True)
     monkeypatch.setattr(RemoteContent, "send", send_later)
     done = world.ok("jcr_image", wish, run_here)
@@ -501,9 +498,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[str]:
     with docker_registry.serve(place, login=True) as url:
         host = url.removeprefix("http://")
         login = f"--dest-authfile={docker_registry.auth_file(place, host)}"
-        line = ["skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", login, f"oci:{layout}"]
-        environment = {"PATH": os.environ["PATH"], "HOME": str(place), "XDG_RUNTIME_DIR": str(place)}
-        subprocess.run([*line, f"docker://{host}/base/image:1"], env=environment, capture_output=True, check=True)
+        fill(place, layout, f"{host}/base/image:1", login)
         yield host
 
 
